@@ -1,0 +1,30 @@
+/** One endpoint of one cluster, alive: what balancers read and upstream writes. Survives swaps, found again by its address. */
+import type { Workload } from '../snapshot/node.ts';
+
+export class LiveEndpoint {
+  readonly address: string;
+  readonly port: number;
+  /** `address:port` */
+  readonly key: string;
+  weight: number;
+  healthy: boolean;
+  locality: string;
+  /** Who owns the address; null: unknown. */
+  workload: Workload | null;
+  /** Requests in flight. */
+  active = 0;
+  /** Room for upstream/: its connection pool. */
+  pool: unknown = null;
+  /** Room for telemetry/: metric series by caller. */
+  series: unknown = null;
+
+  constructor(address: string, port: number) {
+    this.address = address;
+    this.port = port;
+    this.key = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+    this.weight = 1;
+    this.healthy = true;
+    this.locality = '';
+    this.workload = null;
+  }
+}

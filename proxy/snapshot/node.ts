@@ -1,0 +1,31 @@
+/** Who a proxy is, and who its peers are. */
+
+/** One workload instance, as metrics, policies and logs name it. */
+export type Workload = {
+  /** Pod name. */
+  readonly name: string;
+  readonly namespace: string;
+  /** Owner (Deployment) name: Istio's `source_workload`. */
+  readonly workload: string;
+  readonly serviceAccount: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly ip: string;
+  /** Label `service.istio.io/canonical-name`, else `app`, else the workload's name. */
+  readonly canonicalService: string;
+  /** Label `service.istio.io/canonical-revision`, else `version`, else `latest`. */
+  readonly canonicalRevision: string;
+  /** Istio's CLUSTER_ID; `Kubernetes` by default. */
+  readonly cluster: string;
+};
+
+/** The proxy a snapshot was compiled for. */
+export type ProxyNode = Workload & {
+  readonly role: 'sidecar' | 'gateway';
+  readonly trustDomain: string;
+  /** Root namespace of the mesh (`istio-system`). */
+  readonly rootNamespace: string;
+  /** How long a listed port of a gateway's server maps to the port it binds: `80 → 8080` (the gateway Service's targetPort). */
+  readonly portMap: Readonly<Record<string, number>>;
+  /** Where the application's ports really are: `9080 → 127.0.0.1:41234`. A port that is not listed: same port on 127.0.0.1. */
+  readonly appPorts: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
+};
