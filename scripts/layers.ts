@@ -20,7 +20,7 @@ const ROOMS: Record<string, readonly string[]> = {
   ...Object.fromEntries(
     STAGES.map((stage) => [stage, ['listener', 'upstream'].includes(stage) ? [...DATA, 'wire'] : DATA]),
   ),
-  pipeline: [...DATA, ...STAGES],
+  pipeline: [...DATA, 'wire', ...STAGES],
   admin: [...DATA, 'upstream', 'telemetry', 'pipeline'],
 };
 

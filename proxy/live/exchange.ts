@@ -78,6 +78,8 @@ export class Exchange {
   upstreamLocal = '';
   /** Content-type of a gRPC exchange begins with application/grpc. */
   grpc = false;
+  /** grpc-status of the response (trailers or head); -1: none seen. */
+  grpcStatus = -1;
 
   constructor(connection: Connection, direction: Direction) {
     this.connection = connection;

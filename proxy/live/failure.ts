@@ -54,8 +54,8 @@ export function faceOf(failure: Failure): Face {
       return {
         status: 503,
         flag: 'UF',
-        details: `upstream_reset_before_response_started{remote_connection_failure|${failure.cause}}`,
-        body: `${BEFORE_HEADERS}remote connection failure, transport failure reason: ${failure.cause}`,
+        details: `upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_${failure.cause.replaceAll(' ', '_')}}`,
+        body: `${BEFORE_HEADERS}remote connection failure`,
       };
     case 'connect-timeout':
       return {
@@ -75,7 +75,7 @@ export function faceOf(failure: Failure): Face {
       return {
         status: 502,
         flag: 'UPE',
-        details: `upstream_reset_before_response_started{protocol_error|${failure.cause}}`,
+        details: 'upstream_reset_before_response_started{protocol_error}',
         body: `${BEFORE_HEADERS}protocol error`,
       };
     case 'timeout':

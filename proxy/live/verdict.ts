@@ -1,5 +1,4 @@
 /** What a filter may say about a request. */
-import type { HeaderList } from '../core/header-list.ts';
 import type { Exchange } from './exchange.ts';
 import type { Failure } from './failure.ts';
 
@@ -9,12 +8,12 @@ export const CONTINUE = null;
 /** Stop here; answer the client with this. */
 export type Reply =
   | { readonly kind: 'failure'; readonly failure: Failure }
-  /** A reply the configuration asked for: redirect, direct response, CORS preflight. */
+  /** A reply the configuration asked for: redirect, direct response, CORS preflight. `headers`: name, value, name, value … */
   | {
       readonly kind: 'local';
       readonly status: number;
       readonly details: string;
-      readonly headers: HeaderList;
+      readonly headers: readonly string[];
       readonly body: Uint8Array | string;
     };
 

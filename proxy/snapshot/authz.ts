@@ -35,6 +35,7 @@ export type Predicate =
       readonly attribute: 'source.ip' | 'remote.ip' | 'destination.ip';
       readonly ranges: readonly string[];
     }
+  /** The port the client connected to. */
   | { readonly kind: 'port'; readonly port: number };
 
 /** What a predicate may ask. A missing value is not "" (presence fails), except where Mixer's expressions say so. */
@@ -43,8 +44,10 @@ export type Attribute =
   | { readonly of: 'request.path' }
   | { readonly of: 'request.host' }
   | { readonly of: 'request.header'; readonly name: string }
+  /** `cluster.local/ns/default/sa/bookinfo-reviews`, without `spiffe://`. */
   | { readonly of: 'source.principal' }
   | { readonly of: 'source.namespace' }
+  /** `default/bookinfo-reviews`: namespace and name. */
   | { readonly of: 'source.serviceAccount' }
   | { readonly of: 'source.label'; readonly name: string }
   | { readonly of: 'destination.label'; readonly name: string }

@@ -26,6 +26,8 @@ export type ProxyNode = Workload & {
   readonly rootNamespace: string;
   /** How long a listed port of a gateway's server maps to the port it binds: `80 → 8080` (the gateway Service's targetPort). */
   readonly portMap: Readonly<Record<string, number>>;
+  /** Where a gateway listens for its servers; its own `ip` when absent. (A local gateway: 127.0.0.1, with a pod IP of its own.) */
+  readonly bind?: string;
   /** Where the application's ports really are: `9080 → 127.0.0.1:41234`. A port that is not listed: same port on 127.0.0.1. */
   readonly appPorts: Readonly<Record<string, { readonly host: string; readonly port: number }>>;
 };

@@ -1,0 +1,45 @@
+/** Runs a service as a process: where it listens, and what ends it. */
+import { startService, type Env, type Handler } from './service.ts';
+import { wholeNumber } from './whole-number.ts';
+
+export type Program = { readonly name: string; readonly handle: Handler; readonly keepAliveMs: number };
+
+/**
+ * Serves until SIGTERM or SIGINT (or, with LATEEN_PARENT_PIPE=1, until the pipe on stdin closes because the parent died),
+ * lets requests in flight finish, and resolves with the exit code.
+ *
+ * The port is the first argument, as with the original images, else PORT, else 9080; the host is LISTEN_HOST, else 127.0.0.1.
+ * KEEP_ALIVE_MS replaces the service's own idle timeout. Rejects, naming the variable, when one of them makes no sense.
+ */
+export async function run(program: Program, env: Env, argv: readonly string[]): Promise<number> {
+  const stop = stopSignal(env);
+  // A reader that went away (`| head`) must not end the service.
+  process.stdout.on('error', () => {});
+  const service = await startService({
+    ...program,
+    host: env['LISTEN_HOST'] || '127.0.0.1',
+    port: wholeNumber(argv[0] !== undefined ? 'port' : 'PORT', argv[0] ?? env['PORT'], 9080, 65_535),
+    keepAliveMs: wholeNumber('KEEP_ALIVE_MS', env['KEEP_ALIVE_MS'], program.keepAliveMs, 3_600_000),
+    log: (line) => process.stdout.write(`${line}\n`),
+  });
+  process.stdout.write(`${JSON.stringify({ service: service.name, listening: service.url })}\n`);
+  await stop.requested;
+  await service.close();
+  stop.forget();
+  return 0;
+}
+
+function stopSignal(env: Env): { requested: Promise<void>; forget(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const stop = (): void => resolve();
+  process.on('SIGTERM', stop).on('SIGINT', stop);
+  const pipe = env['LATEEN_PARENT_PIPE'] === '1' ? process.stdin : null;
+  pipe?.on('end', stop).on('close', stop).on('error', stop).resume();
+  return {
+    requested: promise,
+    forget: () => {
+      process.off('SIGTERM', stop).off('SIGINT', stop);
+      pipe?.destroy(); // a pipe left open would keep the process alive
+    },
+  };
+}

@@ -1,0 +1,73 @@
+/** Readers of option values that several verbs share. Each says what it expected. */
+import { InvalidArgumentError } from 'commander';
+
+/** A TCP port; 0 lets the system choose. */
+export function port(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n > 65535)
+    throw new InvalidArgumentError(`Expected a port between 0 and 65535, got "${text}".`);
+  return n;
+}
+
+/** A whole number ≥ 1. */
+export function count(text: string): number {
+  const n = Number(text);
+  if (!/^\d+$/.test(text) || n < 1)
+    throw new InvalidArgumentError(`Expected a whole number of at least 1, got "${text}".`);
+  return n;
+}
+
+/** 0 … 100. */
+export function percent(text: string): number {
+  const n = Number(text);
+  if (text.trim() === '' || !(n >= 0 && n <= 100))
+    throw new InvalidArgumentError(`Expected a percentage between 0 and 100, got "${text}".`);
+  return n;
+}
+
+/** Seconds, such as `5`, `0.5`, `1.5s` or `200ms`, as milliseconds. */
+export function milliseconds(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m)?$/.exec(text) ?? [];
+  if (number === undefined) throw new InvalidArgumentError(`Expected a time such as 5s or 200ms, got "${text}".`);
+  return Math.round(Number(number) * (unit === 'ms' ? 1 : unit === 'm' ? 60_000 : 1000));
+}
+
+/** `http://…` or `https://…`, without a slash at its end. */
+export function url(text: string): string {
+  const parsed = URL.parse(text.includes('://') ? text : `http://${text}`);
+  if (parsed === null || !['http:', 'https:'].includes(parsed.protocol))
+    throw new InvalidArgumentError(`Expected a URL such as http://localhost:8001, got "${text}".`);
+  return parsed.href.replace(/\/+$/, '');
+}
+
+/** For options that may be given more than once. */
+export const each =
+  <T>(read: (text: string) => T) =>
+  (text: string, sofar: readonly T[] | undefined): readonly T[] => [...(sofar ?? []), read(text)];
+
+/** `app=reviews,version=v1` */
+export function labels(text: string): Record<string, string> {
+  const pairs = text
+    .split(',')
+    .filter((pair) => pair.trim() !== '')
+    .map((pair): [string, string] => {
+      const at = pair.indexOf('=');
+      if (at < 1)
+        throw new InvalidArgumentError(`Expected key=value pairs such as app=reviews,version=v1, got "${pair}".`);
+      return [pair.slice(0, at).trim(), pair.slice(at + 1).trim()];
+    });
+  return Object.fromEntries(pairs);
+}
+
+/** `80=8080,443=8443` */
+export function portMap(text: string): Record<string, number> {
+  return Object.fromEntries(Object.entries(labels(text)).map(([from, to]) => [String(port(from)), port(to)]));
+}
+
+/** `9080=127.0.0.1:41234`: where the port of an application really is. */
+export function appPort(text: string): readonly [string, { host: string; port: number }] {
+  const [, from, host, to] = /^(\d+)=(?:(.+):)?(\d+)$/.exec(text) ?? [];
+  if (from === undefined || to === undefined)
+    throw new InvalidArgumentError(`Expected PORT=HOST:PORT such as 9080=127.0.0.1:41234, got "${text}".`);
+  return [String(port(from)), { host: host ?? '127.0.0.1', port: port(to) }];
+}

@@ -1,0 +1,68 @@
+/** Decides what may be stored: validated by itself, then looked at together with everything that is stored already. */
+import { KINDS } from '#proxy/istio/kinds.ts';
+import { parseObject } from '#proxy/istio/parse.ts';
+import type { Problem } from '#proxy/istio/problem.ts';
+import { keyOf, ResourceSet, type Resource } from '#proxy/istio/resource.ts';
+import type { JsonObject } from './kube/body.ts';
+import type { Admit } from './kube/call.ts';
+import { withDefaults } from './kube/defaults.ts';
+import { badRequest, invalid, type Cause } from './kube/status-error.ts';
+import { droppedRules } from './overwrite.ts';
+import type { Store } from './store.ts';
+
+/** Finds what is valid alone but wrong together. */
+export type Analyze = (resources: ResourceSet) => readonly Problem[];
+
+/** More would not be read; the first ones are enough to see what is wrong. */
+const MAX_WARNINGS = 20;
+
+/** Kinds that only the control plane and the runner write; looking at the whole mesh for each would cost, for nothing. */
+const NOT_ANALYZED: ReadonlySet<string> = new Set(['Pod', 'ReplicaSet', 'EndpointSlice', 'Event', 'Secret', 'ConfigMap']);
+
+export function createAdmit(store: Store, analyze: Analyze): Admit {
+  return (candidate, before, { fieldValidation }) => {
+    const { resource, problems } = parseObject(withDefaults(candidate), { defaultNamespace: 'default' });
+    const errors = problems.filter((p) => p.severity === 'error');
+    if (resource === null || errors.length > 0) throw refusal(candidate, errors);
+    const own = problems.filter((p) => p.severity === 'warning').map(textOf);
+    if (fieldValidation === 'Ignore') return { resource, warnings: [] };
+    const warnings = [...own, ...droppedRules(before, resource), ...together(store, resource, analyze)];
+    return { resource, warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS) };
+  };
+}
+
+/** Everything stored that a mesh is made of. */
+export function meshResources(store: Store): ResourceSet {
+  return new ResourceSet(KINDS.flatMap(({ kind }) => (NOT_MESH.has(kind) ? [] : store.list(kind))));
+}
+
+const NOT_MESH: ReadonlySet<string> = new Set(['Event', 'ConfigMap', 'ReplicaSet']);
+
+/** `IST0101: spec.http[0].route[0]: …` */
+const textOf = ({ code, path, message }: Problem): string =>
+  `${code === undefined ? '' : `${code}: `}${path === '' ? '' : `${path}: `}${message}`;
+
+/** What is said of this resource once it is part of the mesh, and was not said before it changed. */
+function together(store: Store, resource: Resource, analyze: Analyze): string[] {
+  if (NOT_ANALYZED.has(resource.kind)) return [];
+  const after = new ResourceSet([...meshResources(store).all(), resource]);
+  const key = keyOf(resource);
+  return analyze(after).filter((p) => p.resource !== undefined && keyOfProblem(p.resource) === key).map(textOf);
+}
+
+const keyOfProblem = ({ kind, namespace, name }: NonNullable<Problem['resource']>): string => `${kind}/${namespace}/${name}`;
+
+function refusal(candidate: JsonObject, errors: readonly Problem[]): Error {
+  const { metadata, kind, apiVersion } = candidate;
+  const name = (metadata as { name?: unknown } | undefined)?.name;
+  const info = KINDS.find((k) => k.kind === kind && String(apiVersion).startsWith(k.group));
+  if (info === undefined) return badRequest(errors.map(textOf).join('; '));
+  const causes = errors.map(({ path, message }): Cause => ({ reason: reasonOf(message), message, field: path }));
+  return invalid(info, String(name ?? ''), causes);
+}
+
+/** metav1.CauseType, as far as it can be told. */
+function reasonOf(message: string): string {
+  if (message.includes('is required')) return 'FieldValueRequired';
+  return message.startsWith('unknown field') ? 'FieldValueNotSupported' : 'FieldValueInvalid';
+}

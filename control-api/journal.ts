@@ -1,0 +1,158 @@
+/** What survives a restart: resources as they stand and every change made to them, in one SQLite file. */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { Resource } from '#proxy/istio/resource.ts';
+import type { Author } from './store.ts';
+
+/** One numbered change, as history shows it. */
+export type Change = {
+  readonly revision: number;
+  /** RFC 3339, with milliseconds. */
+  readonly at: string;
+  readonly author: Author;
+  readonly verb: 'create' | 'update' | 'delete';
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  /** The resource after the change; null when it was deleted. */
+  readonly resource: Resource | null;
+};
+
+export type HistoryFilter = {
+  readonly kind?: string;
+  readonly namespace?: string;
+  readonly name?: string;
+  /** Newest so many; 100 unless told. */
+  readonly limit?: number;
+};
+
+export type Journal = {
+  /** No change before this number is unknown to the journal; new ones are numbered after it. */
+  readonly revision: number;
+  resources(): Resource[];
+  /**
+   * Makes the change lasting before it returns. `quiet`: only the resource's present state is kept, nothing is added to the
+   * history (changes of status).
+   */
+  append(change: Change, quiet: boolean): void;
+  /** Numbers up to here may be given out without a note on disk; so a restart never gives one out twice. */
+  reserve(revision: number): void;
+  /** Newest first. */
+  history(filter: HistoryFilter): Change[];
+  close(revision: number): void;
+};
+
+/** How many changes the history keeps. */
+const KEPT_CHANGES = 10_000;
+const PRUNE_EVERY = 500;
+/** Numbers reserved at a time. */
+const RESERVE = 1000;
+
+const SCHEMA = `
+  CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+  CREATE TABLE IF NOT EXISTS resources (
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,
+    PRIMARY KEY (kind, namespace, name)) STRICT, WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS changes (
+    revision INTEGER PRIMARY KEY, at TEXT NOT NULL, via TEXT NOT NULL, user TEXT NOT NULL, verb TEXT NOT NULL,
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT) STRICT;
+  CREATE INDEX IF NOT EXISTS changes_by_name ON changes (kind, namespace, name, revision);
+`;
+
+/**
+ * Opens (or makes) `DIR/journal.db`; null keeps everything in memory. WAL with synchronous=FULL: a change that was
+ * acknowledged is on disk (https://sqlite.org/pragma.html#pragma_synchronous). Throws when another process has it open.
+ */
+export function openJournal(dir: string | null): Journal {
+  const db = openDatabase(dir);
+  const reserved = db.prepare(`SELECT value FROM meta WHERE key = 'reserved'`).get() as { value: string } | undefined;
+  const revision = Number(reserved?.value ?? 0);
+  let reservedTo = revision;
+
+  const setReserved = db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('reserved', ?)`);
+  const insert = db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
+  const upsert = db.prepare('INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)');
+  const remove = db.prepare('DELETE FROM resources WHERE kind = ? AND namespace = ? AND name = ?');
+  const prune = db.prepare('DELETE FROM changes WHERE revision NOT IN (SELECT revision FROM changes ORDER BY revision DESC LIMIT ?)');
+  const select = db.prepare(
+    `SELECT * FROM changes WHERE ($kind IS NULL OR kind = $kind) AND ($namespace IS NULL OR namespace = $namespace)
+       AND ($name IS NULL OR name = $name) ORDER BY revision DESC LIMIT $limit`,
+  );
+  let appended = 0;
+
+  function reserve(wanted: number): void {
+    if (wanted <= reservedTo) return;
+    reservedTo = wanted + RESERVE;
+    setReserved.run(String(reservedTo));
+  }
+
+  function write(c: Change, quiet: boolean): void {
+    reserve(c.revision);
+    const body = c.resource === null ? null : JSON.stringify(c.resource);
+    if (body === null) remove.run(c.kind, c.namespace, c.name);
+    else upsert.run(c.kind, c.namespace, c.name, body);
+    if (quiet) return;
+    insert.run(c.revision, c.at, c.author.via, c.author.user, c.verb, c.kind, c.namespace, c.name, body);
+    if (++appended % PRUNE_EVERY === 0) prune.run(KEPT_CHANGES);
+  }
+
+  return {
+    revision,
+    reserve,
+    resources: () =>
+      db
+        .prepare('SELECT body FROM resources')
+        .all()
+        .map((row) => JSON.parse(row['body'] as string) as Resource),
+    append(change, quiet) {
+      db.exec('BEGIN');
+      try {
+        write(change, quiet);
+        db.exec('COMMIT');
+      } catch (error) {
+        db.exec('ROLLBACK');
+        throw error;
+      }
+    },
+    history: ({ kind = null, namespace = null, name = null, limit = 100 }: Partial<Nulls<HistoryFilter>>) =>
+      select.all({ $kind: kind, $namespace: namespace, $name: name, $limit: limit }).map(changeOf),
+    close(last) {
+      setReserved.run(String(Math.max(last, revision)));
+      db.close();
+    },
+  };
+}
+
+type Nulls<T> = { readonly [K in keyof T]: T[K] | null };
+
+function openDatabase(dir: string | null): DatabaseSync {
+  if (dir !== null) mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const file = dir === null ? ':memory:' : join(dir, 'journal.db');
+  const db = new DatabaseSync(file);
+  try {
+    // Exclusive: two control planes on one journal would give out the same revision twice.
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    db.exec(SCHEMA);
+    return db;
+  } catch (error) {
+    db.close();
+    const message = error instanceof Error ? error.message : String(error);
+    const hint = message.includes('locked') ? ': another control API has it open' : '';
+    throw new Error(`cannot open the journal ${file}${hint} (${message})`, { cause: error });
+  }
+}
+
+function changeOf(row: Record<string, unknown>): Change {
+  const text = (key: string): string => row[key] as string;
+  return {
+    revision: row['revision'] as number,
+    at: text('at'),
+    author: { via: text('via'), user: text('user') },
+    verb: text('verb') as Change['verb'],
+    kind: text('kind'),
+    namespace: text('namespace'),
+    name: text('name'),
+    resource: row['body'] === null ? null : (JSON.parse(text('body')) as Resource),
+  };
+}

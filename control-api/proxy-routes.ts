@@ -1,0 +1,38 @@
+/** The proxies' part of the server's table: their stream, their reports, and the list of them. */
+import type { FastifyRequest } from 'fastify';
+import { badRequest } from './kube/status-error.ts';
+import { readReport } from './proxy-report.ts';
+import type { Proxies } from './proxies.ts';
+import { bytesOf, type Route } from './route.ts';
+import { sendStream } from './stream.ts';
+
+export function proxyRoutes(proxies: Proxies): readonly Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/lateen/v1/config',
+      handler: (request, reply) => {
+        const id = checked((request.query as { proxy?: unknown }).proxy);
+        sendStream(reply, 'application/x-ndjson', (sink) => proxies.connect(id, sink));
+      },
+    },
+    {
+      method: 'PUT',
+      path: '/lateen/v1/proxies/:proxy',
+      handler: (request, reply) => {
+        const id = checked((request.params as { proxy: string }).proxy);
+        proxies.report(id, reportOf(request));
+        return reply.send({});
+      },
+    },
+    { method: 'GET', path: '/lateen/v1/proxies', handler: () => ({ proxies: proxies.list() }) },
+  ];
+}
+
+const reportOf = (request: FastifyRequest): ReturnType<typeof readReport> =>
+  readReport(bytesOf(request), request.headers['content-type']);
+
+function checked(id: unknown): string {
+  if (typeof id === 'string' && /^[a-z0-9]([a-z0-9.-]{0,400})\.[a-z0-9-]{1,63}$/.test(id)) return id;
+  throw badRequest(`proxy: expected POD.NAMESPACE, got ${JSON.stringify(id)?.slice(0, 200)}`);
+}

@@ -1,0 +1,59 @@
+/** Takes a Pod in: says where it runs, and puts a sidecar beside its containers unless that is not wanted. */
+import type { Meta, Resource } from '#proxy/istio/resource.ts';
+import type { ContainerSpec, Pod } from './object.ts';
+
+export const PROXY = 'istio-proxy';
+/** Keeps a Pod that is deleted in sight until its processes have ended. */
+export const FINALIZER = 'lateen/runner';
+/** What Istio's injector and kube-inject add to set up iptables; there is nothing to set up here. */
+export const SKIPPED_INIT: ReadonlySet<string> = new Set(['istio-init', 'istio-validation']);
+
+const INJECT = 'sidecar.istio.io/inject';
+const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
+
+/** `namespace`: the Namespace it is in. Returns the Pod itself when it is taken in already. */
+export function takeIn(pod: Pod, namespace: Resource | undefined, nodeName: string, image: string): Pod {
+  const finalizers = (pod.metadata['finalizers'] ?? []) as readonly string[];
+  if (pod.spec.nodeName !== undefined && finalizers.includes(FINALIZER)) return pod;
+  const inject = wantsSidecar(pod, namespace) && pod.spec.containers.every((c) => c.name !== PROXY);
+  const containers = inject ? [...pod.spec.containers, sidecarContainer(image)] : pod.spec.containers;
+  const first = pod.spec.containers[0]?.name;
+  const annotations: Record<string, string> = { ...pod.metadata.annotations };
+  if (inject && first !== undefined) annotations[DEFAULT_CONTAINER] ??= first;
+  const metadata: Meta = {
+    ...pod.metadata,
+    annotations,
+    finalizers: [...finalizers.filter((f) => f !== FINALIZER), FINALIZER],
+  };
+  const spec = {
+    restartPolicy: 'Always' as const,
+    serviceAccountName: 'default',
+    terminationGracePeriodSeconds: 30,
+    ...pod.spec,
+    nodeName,
+    containers,
+  };
+  return { ...pod, metadata, spec };
+}
+
+/** By label or annotation `sidecar.istio.io/inject` of the Pod, else by label `istio-injection` of its namespace; by default yes. */
+export function wantsSidecar({ metadata }: Pod, namespace: Resource | undefined): boolean {
+  const own = metadata.labels?.[INJECT] ?? metadata.annotations?.[INJECT];
+  if (own !== undefined) return own !== 'false';
+  return namespace?.metadata.labels?.['istio-injection'] !== 'disabled';
+}
+
+function sidecarContainer(image: string): ContainerSpec {
+  return {
+    name: PROXY,
+    image,
+    args: ['sidecar'],
+    ports: [{ name: 'http-envoy-prom', containerPort: 15090, protocol: 'TCP' }],
+    readinessProbe: {
+      httpGet: { path: '/healthz/ready', port: 15021 },
+      periodSeconds: 15,
+      timeoutSeconds: 3,
+      failureThreshold: 4,
+    },
+  };
+}

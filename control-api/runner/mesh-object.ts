@@ -1,0 +1,105 @@
+/** What a mesh has before anyone applies anything: its namespaces, and the ingress gateway as a Deployment with its Service. */
+import type { Resource } from '#proxy/istio/resource.ts';
+import type { Store } from '../store.ts';
+import { RUNNER } from './author.ts';
+import { PROXY } from './inject.ts';
+
+export type GatewayPlace = {
+  /** Where it listens for clients: 127.0.0.1, or 0.0.0.0 to be reached from other machines. */
+  readonly bind: string;
+  readonly http: number;
+  readonly https: number;
+};
+
+const ROOT = 'istio-system';
+const NAME = 'istio-ingressgateway';
+const LABELS = { app: NAME, istio: 'ingressgateway' };
+
+/** Creates what is missing, and brings the gateway to where it is to listen now. `gateway` null: a mesh without one. */
+export function putMeshObjects(store: Store, proxyImage: string, gateway: GatewayPlace | null): void {
+  for (const [name, labels] of [
+    ['default', { 'istio-injection': 'enabled' }],
+    [ROOT, {}],
+  ] as const) {
+    if (store.get('Namespace', '', name) !== undefined) continue;
+    store.put(
+      {
+        apiVersion: 'v1',
+        kind: 'Namespace',
+        metadata: { name, namespace: '', labels: { 'kubernetes.io/metadata.name': name, ...labels } },
+        spec: {},
+        status: { phase: 'Active' },
+      },
+      RUNNER,
+    );
+  }
+  if (gateway === null) return;
+  merge(store, { ...serviceOf(gateway) });
+  merge(store, deploymentOf(gateway, proxyImage));
+}
+
+/** What is there already keeps everything that is not said here (its cluster IP, its replicas). */
+function merge(store: Store, wanted: Resource): void {
+  const before = store.get(wanted.kind, ROOT, NAME);
+  const spec = { ...(before?.spec as object | undefined), ...(wanted.spec as object) };
+  store.put({ ...before, ...wanted, metadata: { ...before?.metadata, ...wanted.metadata }, spec }, RUNNER);
+}
+
+function serviceOf({ bind, http, https }: GatewayPlace): Resource {
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: NAME, namespace: ROOT, labels: LABELS },
+    spec: {
+      type: 'LoadBalancer',
+      selector: LABELS,
+      ports: [
+        { name: 'status-port', port: 15021, targetPort: 15021, protocol: 'TCP' },
+        { name: 'http2', port: 80, targetPort: http, protocol: 'TCP' },
+        { name: 'https', port: 443, targetPort: https, protocol: 'TCP' },
+      ],
+    },
+    status: { loadBalancer: { ingress: [{ ip: bind === '0.0.0.0' ? '127.0.0.1' : bind }] } },
+  };
+}
+
+function deploymentOf({ bind, http, https }: GatewayPlace, image: string): Resource {
+  // Istio's samples have servers at 80 (old) and 8080 (new); both lead to the one HTTP port there is.
+  const portMap = { 80: http, 443: https, 8080: http, 8443: https };
+  const pairs = Object.entries(portMap).map(([from, to]) => `${from}=${to}`);
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: NAME, namespace: ROOT, labels: LABELS },
+    spec: {
+      selector: { matchLabels: LABELS },
+      // Its ports are this machine's, so the old one must let go of them first.
+      strategy: { type: 'Recreate' },
+      template: {
+        metadata: { labels: LABELS, annotations: { 'sidecar.istio.io/inject': 'false' } },
+        spec: {
+          serviceAccountName: `${NAME}-service-account`,
+          terminationGracePeriodSeconds: 10,
+          containers: [
+            {
+              name: PROXY,
+              image,
+              args: ['gateway', '--bind', bind, '--port-map', pairs.join(',')],
+              ports: [
+                { name: 'http2', containerPort: http },
+                { name: 'https', containerPort: https },
+                { name: 'status-port', containerPort: 15021 },
+              ],
+              readinessProbe: {
+                httpGet: { path: '/healthz/ready', port: 15021 },
+                periodSeconds: 15,
+                timeoutSeconds: 3,
+                failureThreshold: 4,
+              },
+            },
+          ],
+        },
+      },
+    },
+  };
+}

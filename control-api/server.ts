@@ -1,0 +1,120 @@
+/** The control API: a Kubernetes API, and Lateen's own paths beside it. Its routes are a table. */
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { type Logger, pino } from 'pino';
+import type { Problem } from '#proxy/istio/problem.ts';
+import type { ResourceSet } from '#proxy/istio/resource.ts';
+import { createAdmit } from './admit.ts';
+import { refusal } from './guard.ts';
+import { kubeRoutes } from './kube/routes.ts';
+import { serveUpgrades } from './kube/upgrade.ts';
+import { internal, noSuchPath, StatusError, tooLarge } from './kube/status-error.ts';
+import { lateenRoutes, type Readiness } from './lateen-routes.ts';
+import type { HistoryStore } from './open-store.ts';
+import { createProxies, type Proxies } from './proxies.ts';
+import { proxyRoutes } from './proxy-routes.ts';
+import type { PodRuntime } from './pod-runtime.ts';
+import type { Route } from './route.ts';
+import { seed } from './seed.ts';
+
+export type ControlApiOptions = {
+  /** Address to listen on: `127.0.0.1`. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly store: HistoryStore;
+  /** Who runs the pods; null when nobody does (then there are no logs and no exec). */
+  readonly runtime: PodRuntime | null;
+  /** Of the mesh as a whole, for `GET /lateen/v1/ready`. */
+  readonly ready: () => Readiness;
+  /** Finds what is valid alone but wrong together. */
+  readonly analyze: (resources: ResourceSet) => readonly Problem[];
+  /** Lateen's own. */
+  readonly version: string;
+  /** Names besides localhost and loopback addresses under which it may be asked. */
+  readonly allowHosts?: readonly string[];
+  /** More routes: the console. */
+  readonly routes?: readonly Route[];
+  /** Parts that add their own routes, with bodies read as JSON: `(app) => traceRoutes(app, traces)`. */
+  readonly parts?: readonly ((app: FastifyInstance) => void)[];
+  readonly log?: Logger;
+};
+
+export type ControlApi = {
+  /** `http://127.0.0.1:8001` */
+  readonly url: string;
+  readonly store: HistoryStore;
+  /** Who runs which revision; the runner waits for them with `settled`. */
+  readonly proxies: Proxies;
+  /** Ends all streams, then stops listening. The store stays open: it is its owner's. */
+  close(): Promise<void>;
+};
+
+/** Bytes of one request's body; the API server's own limit is 3 MB. */
+const BODY_LIMIT = 4 * 1024 * 1024;
+
+export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
+  const { store, log = pino({ enabled: false }) } = options;
+  const stopSeeding = seed(store);
+  const proxies = createProxies(store);
+  const context = { store, runtime: options.runtime, admit: createAdmit(store, options.analyze) };
+  const app = Fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true, exposeHeadRoutes: true });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  protect(app, options.allowHosts ?? []);
+  answerErrors(app, log);
+  for (const { method, path, handler } of [
+    ...kubeRoutes(context, options.version),
+    ...lateenRoutes({ store, ready: options.ready, analyze: options.analyze }),
+    ...proxyRoutes(proxies),
+    ...(options.routes ?? []),
+  ]) {
+    app.route({ method: method as string, url: path, handler: async (request, reply) => handler(request, reply) });
+  }
+  for (const part of options.parts ?? []) await app.register(async (inner) => part(readingJson(inner)));
+  const endSessions = serveUpgrades(app.server, context, options.allowHosts ?? []);
+  const url = await app.listen({ host: options.host, port: options.port });
+  log.info({ url }, 'control API listens');
+  return {
+    url,
+    store,
+    proxies,
+    async close() {
+      proxies.close();
+      endSessions();
+      stopSeeding();
+      await app.close();
+    },
+  };
+}
+
+function readingJson(app: FastifyInstance): FastifyInstance {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, app.getDefaultJsonParser('error', 'error'));
+  return app;
+}
+
+function protect(app: FastifyInstance, allowHosts: readonly string[]): void {
+  app.addHook('onRequest', async (request) => {
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    const error = refusal(request.headers, !reads, allowHosts);
+    if (error !== null) throw error;
+  });
+}
+
+function answerErrors(app: FastifyInstance, log: Logger): void {
+  const send = (reply: FastifyReply, error: StatusError): FastifyReply =>
+    reply.code(error.code).type('application/json').send(JSON.stringify(error.status()));
+  app.setNotFoundHandler((_request, reply) => send(reply, noSuchPath()));
+  app.setErrorHandler((error: Error & { code?: string; statusCode?: number }, request, reply) => {
+    if (error instanceof StatusError) return send(reply, error);
+    return send(reply, statusOf(error, request, log));
+  });
+}
+
+function statusOf(error: Error & { code?: string; statusCode?: number }, request: FastifyRequest, log: Logger): StatusError {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(`the body is larger than ${BODY_LIMIT} bytes`);
+  const status = error.statusCode ?? 500;
+  if (status < 500) return new StatusError(status, 'BadRequest', error.message);
+  log.error({ err: error, method: request.method, url: request.url }, 'a request to the control API failed');
+  return internal();
+}

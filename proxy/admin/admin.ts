@@ -1,0 +1,94 @@
+/** The ports a proxy answers questions on, all on the main thread: 15000 admin, 15090 metrics, 15020 merged metrics, 15021 ready. */
+import { CONTENT_TYPE } from '../telemetry/prometheus.ts';
+import { createAppMetrics } from './app-metrics.ts';
+import type { AdminContext } from './context.ts';
+import { envoyRoutes, ready } from './envoy-admin.ts';
+import { startService, type AdminRoute, type Service } from './http-service.ts';
+import { mergeMetrics } from './merge-metrics.ts';
+import { prometheus } from './stats.ts';
+
+/** Port 0: any free one. */
+export type Bind = { readonly host: string; readonly port: number };
+
+export type AdminOptions = {
+  /** A loopback address. Null, here and below: not served. */
+  readonly admin: Bind | null;
+  readonly metrics: Bind | null;
+  readonly merged: Bind | null;
+  readonly ready: Bind | null;
+  /** URL of the app's own Prometheus metrics; null: it has none. */
+  readonly appMetrics: string | null;
+};
+
+/** Where they listen, and the way to end them. */
+export type AdminServers = {
+  readonly admin: Bind | null;
+  readonly metrics: Bind | null;
+  readonly merged: Bind | null;
+  readonly ready: Bind | null;
+  close(): Promise<void>;
+};
+
+/** Rejects when one of the addresses cannot be bound; the others are closed again then. */
+export async function startAdmin(options: AdminOptions, context: AdminContext): Promise<AdminServers> {
+  const started: Service[] = [];
+  const start = async (
+    bind: Bind | null,
+    routes: ReadonlyMap<string, AdminRoute>,
+    loopbackOnly = false,
+  ): Promise<Bind | null> => {
+    if (bind === null) return null;
+    const service = await startService({ ...bind, routes, loopbackOnly });
+    started.push(service);
+    return { host: service.host, port: service.port };
+  };
+  const close = async (): Promise<void> => {
+    await Promise.all(started.map((service) => service.close()));
+  };
+  try {
+    return {
+      admin: await start(options.admin, envoyRoutes(context), true),
+      metrics: await start(options.metrics, metricsRoutes(context)),
+      merged: await start(options.merged, mergedRoutes(context, options.appMetrics)),
+      ready: await start(options.ready, new Map([['/healthz/ready', readyRoute(context)]])),
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const readyRoute = (context: AdminContext): AdminRoute => ({
+  method: 'GET',
+  help: '200 when the proxy serves',
+  handle: () => ready(context),
+});
+
+function metricsRoutes(context: AdminContext): ReadonlyMap<string, AdminRoute> {
+  const metrics: AdminRoute = { method: 'GET', help: 'metrics of the proxy', handle: () => prometheus(context) };
+  return new Map([
+    ['/stats/prometheus', metrics],
+    ['/metrics', metrics],
+  ]);
+}
+
+function mergedRoutes(context: AdminContext, appMetrics: string | null): ReadonlyMap<string, AdminRoute> {
+  const { exposition } = context;
+  const app = createAppMetrics(appMetrics, exposition);
+  const merged: AdminRoute = {
+    method: 'GET',
+    help: 'metrics of the proxy and of the app',
+    handle: async () => {
+      const text = await app();
+      const mesh = { text: exposition.mesh(), names: exposition.meshNames() };
+      const body = mergeMetrics(mesh, await exposition.process(), text);
+      return { status: 200, body, type: CONTENT_TYPE };
+    },
+  };
+  return new Map([
+    ['/stats/prometheus', merged],
+    ['/metrics', merged],
+    ['/healthz/ready', readyRoute(context)],
+  ]);
+}

@@ -1,0 +1,233 @@
+/** Wires a proxy: sources, workers, exporters, admin. The config path and the request path meet here and nowhere else. */
+import { readFileSync } from 'node:fs';
+import pino, { type Logger } from 'pino';
+import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
+import type { AdminContext, LogLevel } from './admin/context.ts';
+import type { MeshSettings } from './compile/defaults.ts';
+import { SeriesReader } from './core/registry.ts';
+import type { BindProblem } from './listener/listeners.ts';
+import type { ProxyNode } from './snapshot/node.ts';
+import type { Snapshot } from './snapshot/snapshot.ts';
+import { Applier, type Applied } from './sources/apply.ts';
+import { ControlApiSource } from './sources/control-api.ts';
+import { FileSource } from './sources/file.ts';
+import type { Source } from './sources/source.ts';
+import { createExposition } from './telemetry/prometheus.ts';
+import { createSpanExporter } from './telemetry/span-exporter.ts';
+import { Workers } from './workers.ts';
+
+export type ProxyOptions = {
+  readonly node: ProxyNode;
+  readonly source:
+    { readonly kind: 'files'; readonly dir: string } | { readonly kind: 'control-api'; readonly url: string };
+  readonly mesh: MeshSettings;
+  /** 0 (admin, merged, ready, metrics): not served. */
+  readonly ports: {
+    readonly outbound: number;
+    readonly inbound: number;
+    readonly admin: number;
+    readonly merged: number;
+    readonly ready: number;
+    readonly metrics: number;
+  };
+  /** Worker threads, ≥ 1. */
+  readonly concurrency: number;
+  /** `stdout`, `off` or a path. */
+  readonly accessLog: string;
+  /** Base URLs of Zipkin collectors. */
+  readonly zipkin: readonly string[];
+  /** Where the last good configuration is kept; null: nowhere. */
+  readonly stateDir: string | null;
+  /** URL of the application's own metrics; null: it has none. */
+  readonly appMetrics: string | null;
+  /** How long requests in flight may take when the proxy stops, ms. */
+  readonly drainMs: number;
+};
+
+export type Proxy = {
+  /** Resolves when the first configuration is in force and its ports are bound. */
+  readonly ready: Promise<void>;
+  /** Finishes what is under way and lets go of everything. Resolves when that is done; calling it again changes nothing. */
+  drain(): Promise<void>;
+};
+
+/** Without an answer of the control API for so long, a proxy starts on what it ran last. */
+const RESTORE_AFTER_MS = 2000;
+
+export const VERSION = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version;
+
+/** Rejects when an admin port cannot be bound. */
+export async function boot(options: ProxyOptions): Promise<Proxy> {
+  const proxy = new Main(options);
+  await proxy.start();
+  return proxy;
+}
+
+class Main implements Proxy {
+  readonly ready: Promise<void>;
+  readonly #options: ProxyOptions;
+  readonly #log: Logger;
+  readonly #reader = new SeriesReader();
+  readonly #exposition = createExposition(this.#reader, VERSION);
+  readonly #spans;
+  readonly #workers: Workers;
+  readonly #applier: Applier;
+  readonly #source: Source;
+  readonly #control: ControlApiSource | null;
+  readonly #startedAt = Date.now();
+  readonly #bindProblems = new Map<string, BindProblem>();
+  #admin: AdminServers | null = null;
+  #becomeReady: () => void = () => undefined;
+  #isReady = false;
+  #failing = false;
+  #draining: Promise<void> | null = null;
+  #restore: NodeJS.Timeout | null = null;
+  readonly #reopen = (): void => this.#workers.reopenLogs();
+
+  constructor(options: ProxyOptions) {
+    this.#options = options;
+    this.#log = pino(
+      { base: { proxy: options.node.name }, level: process.env['LATEEN_LOG_LEVEL'] ?? 'info' },
+      pino.destination({ dest: 2, sync: true }),
+    );
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.ready = promise;
+    this.#becomeReady = resolve;
+    this.#spans = createSpanExporter({
+      collectors: options.zipkin,
+      onState: (collector, problem) =>
+        problem === null
+          ? this.#log.info(`spans go to ${collector}`)
+          : this.#log.warn(`spans do not reach ${collector}: ${problem}`),
+    });
+    const accessLog = options.accessLog === 'off' ? null : options.accessLog === 'stdout' ? 1 : options.accessLog;
+    this.#workers = new Workers(
+      options.concurrency,
+      { node: options.node, accessLog, sharedLog: options.concurrency > 1 },
+      {
+        onApplied: (version) => this.#onApplied(version),
+        onBindProblem: (problem) => this.#onBindProblem(problem),
+        onAnnouncement: (worker, announcement) => this.#reader.accept(worker, announcement),
+        onSpans: (batch) => this.#spans.push(batch),
+        onGone: (worker) => this.#reader.retire(worker),
+        onCrash: (error) => this.#log.error(error, 'a worker thread crashed; another takes its place'),
+      },
+    );
+    const log = (level: 'info' | 'warn', message: string): void => this.#log[level](message);
+    this.#applier = new Applier(
+      options.node,
+      options.mesh,
+      options.stateDir,
+      (applied, snapshot) => this.#publish(applied, snapshot),
+      log,
+    );
+    const { source, node } = options;
+    this.#control =
+      source.kind === 'control-api' ? new ControlApiSource(source.url, `${node.name}.${node.namespace}`, log) : null;
+    this.#source = this.#control ?? new FileSource(source.kind === 'files' ? source.dir : '', node.namespace, log);
+  }
+
+  async start(): Promise<void> {
+    const { ports, node, appMetrics } = this.#options;
+    const bind = (port: number, host = node.ip): Bind | null => (port === 0 ? null : { host, port });
+    this.#source.start((update) => this.#applier.onUpdate(update));
+    if (this.#control !== null) this.#restore = setTimeout(() => this.#restoreLastGood(), RESTORE_AFTER_MS);
+    process.on('SIGUSR1', this.#reopen);
+    this.#admin = await startAdmin(
+      {
+        // A pod's own loopback address is as private as 127.0.0.1; any other address of a pod is not.
+        admin: bind(ports.admin, node.ip.startsWith('127.') ? node.ip : '127.0.0.1'),
+        metrics: bind(ports.metrics),
+        merged: bind(ports.merged),
+        ready: bind(ports.ready),
+        appMetrics,
+      },
+      this.#context(),
+    );
+  }
+
+  drain(): Promise<void> {
+    this.#draining ??= this.#stop();
+    return this.#draining;
+  }
+
+  async #stop(): Promise<void> {
+    this.#log.info('draining');
+    if (this.#restore !== null) clearTimeout(this.#restore);
+    process.off('SIGUSR1', this.#reopen);
+    this.#source.close();
+    await this.#workers.drain(this.#options.drainMs);
+    await this.#spans.close();
+    await this.#admin?.close();
+  }
+
+  #publish(applied: Applied, snapshot: Snapshot | null): void {
+    if (this.#restore !== null) clearTimeout(this.#restore);
+    if (snapshot !== null) {
+      this.#log.info({ version: snapshot.version, revision: applied.revision }, 'configuration compiled');
+      for (const problem of applied.problems) {
+        if (problem.severity === 'error') this.#log.warn({ problem }, 'a resource is not in force');
+      }
+    }
+    this.#workers.publish(snapshot, applied.discovery);
+  }
+
+  #restoreLastGood(): void {
+    if (this.#applier.restore())
+      this.#log.warn('the control API does not answer; running on the configuration of the last run');
+  }
+
+  #onApplied(version: string): void {
+    const applied = this.#applier.current;
+    if (applied === null || applied.snapshot.version !== version) return;
+    if (!this.#isReady && this.#bindProblems.size === 0) {
+      this.#isReady = true;
+      this.#becomeReady();
+    }
+    const { node } = this.#options;
+    this.#control?.report({
+      revision: applied.revision,
+      version,
+      accepted: !applied.problems.some((p) => p.severity === 'error'),
+      problems: applied.problems,
+      role: node.role,
+      workload: node.workload,
+      ip: node.ip,
+      pid: process.pid,
+      startedAt: new Date(this.#startedAt).toISOString(),
+    });
+  }
+
+  #onBindProblem(problem: BindProblem): void {
+    if (!this.#bindProblems.has(problem.listener)) {
+      this.#log.error(problem, `cannot listen on ${problem.address}:${problem.port}: ${problem.message}; trying again`);
+    }
+    this.#bindProblems.set(problem.listener, problem);
+  }
+
+  #context(): AdminContext {
+    const notReady = (): readonly string[] => [
+      ...(this.#isReady ? [] : ['no configuration is in force yet']),
+      ...(this.#failing ? ['health checks are made to fail'] : []),
+      ...(this.#draining === null ? [] : ['draining']),
+    ];
+    return {
+      version: VERSION,
+      startedAt: this.#startedAt,
+      snapshot: () => this.#applier.current?.snapshot ?? null,
+      discovery: () => this.#applier.current?.discovery ?? null,
+      problems: () => this.#applier.current?.problems ?? [],
+      state: () => (this.#draining !== null ? 'DRAINING' : this.#isReady ? 'LIVE' : 'INITIALIZING'),
+      notReady,
+      clusters: () => this.#workers.clusters(),
+      exposition: this.#exposition,
+      drain: () => void this.drain(),
+      failHealth: (failing) => void (this.#failing = failing),
+      quit: () => void this.drain().then(() => process.exit(0)),
+      logLevel: () => this.#log.level as LogLevel,
+      setLogLevel: (level) => void (this.#log.level = level),
+    };
+  }
+}

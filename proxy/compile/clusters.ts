@@ -1,0 +1,112 @@
+/** Outbound clusters: one for each port of each service, and one for each subset of it. */
+import { clusterName, type ClusterName } from '../core/brand.ts';
+import type { TrafficPolicy } from '../istio/destination-rule.ts';
+import type { Resource } from '../istio/resource.ts';
+import type { Cluster } from '../snapshot/cluster.ts';
+import type { SourceRef } from '../snapshot/route.ts';
+import { CLUSTER } from './defaults.ts';
+import type { DestinationRules, MergedRule } from './destination-rules.ts';
+import { dnsHosts } from './listed.ts';
+import { sourceOf } from './problems.ts';
+import type { MeshService, ServicePort } from './services.ts';
+import { compileBalancing, compilePool, compileTls, effective } from './traffic-policy.ts';
+
+/** A cluster and what its endpoints are drawn from. */
+export type Outbound = {
+  readonly cluster: Cluster;
+  readonly service: MeshService;
+  readonly port: ServicePort;
+  /** Labels an endpoint must have. */
+  readonly labels: Readonly<Record<string, string>> | undefined;
+};
+
+export const PASSTHROUGH = clusterName('PassthroughCluster');
+export const BLACK_HOLE = clusterName('BlackHoleCluster');
+
+/** `outbound|9080|v1|reviews.default.svc.cluster.local` */
+export const outboundName = (port: number, subset: string, host: string): ClusterName =>
+  clusterName(`outbound|${port}|${subset}|${host}`);
+
+export function clustersOf(service: MeshService, rules: DestinationRules): readonly Outbound[] {
+  const rule = rules.find(service);
+  return service.ports.flatMap((port) => [
+    outbound(service, port, rule, undefined),
+    ...(rule?.subsets ?? []).map((subset) => outbound(service, port, rule, subset)),
+  ]);
+}
+
+function outbound(
+  service: MeshService,
+  port: ServicePort,
+  rule: MergedRule | null,
+  subset: MergedRule['subsets'][number] | undefined,
+): Outbound {
+  const name = outboundName(port.number, subset?.value.name ?? '', service.host);
+  const level = effective(rule?.policy?.value, subset?.value.trafficPolicy, port.number);
+  const cluster: Cluster = {
+    name,
+    discovery: discoveryOf(service, port),
+    service: { host: service.host, name: service.name, namespace: service.namespace },
+    direction: 'outbound',
+    protocol: port.protocol === 'http' ? 'http' : 'tcp',
+    balancing: compileBalancing(level.loadBalancer),
+    ...compilePool(level.connectionPool),
+    tls: compileTls(level.tls),
+    source: sourceFor(rule, subset),
+  };
+  return { cluster, service, port, labels: subset?.value.labels };
+}
+
+function sourceFor(rule: MergedRule | null, subset: MergedRule['subsets'][number] | undefined): SourceRef | null {
+  if (subset !== undefined) return sourceOf(subset.resource, `spec.subsets[${subset.index}]`);
+  const policy = rule?.policy ?? null;
+  return policy === null ? null : sourceOf(policy.resource, 'spec.trafficPolicy');
+}
+
+function discoveryOf(service: MeshService, port: ServicePort): Cluster['discovery'] {
+  switch (service.backing.kind) {
+    case 'slices':
+    case 'listed':
+    case 'selected':
+      return { kind: 'endpoints' };
+    case 'dns':
+      return { kind: 'dns', hosts: dnsHosts(service.backing.endpoints, port) };
+    case 'passthrough':
+      return { kind: 'passthrough' };
+  }
+}
+
+const PLAIN = {
+  service: null,
+  direction: 'outbound',
+  protocol: 'http',
+  ...compilePool(undefined),
+  tls: null,
+  source: null,
+} as const;
+
+/** Where requests for unknown hosts go under ALLOW_ANY: to the address they ask for. */
+export const passthroughCluster: Cluster = {
+  ...PLAIN,
+  name: PASSTHROUGH,
+  discovery: { kind: 'passthrough' },
+  balancing: { kind: 'PASSTHROUGH' },
+};
+
+/** Nobody is there: what REGISTRY_ONLY sends unknown connections to. */
+export const blackHoleCluster: Cluster = {
+  ...PLAIN,
+  name: BLACK_HOLE,
+  discovery: { kind: 'endpoints' },
+  balancing: { kind: CLUSTER.balancing },
+};
+
+/** What a server's DestinationRule says of connections counts towards its application too. */
+export function inboundPool(
+  rule: MergedRule | null,
+  port: number,
+): { readonly policy: NonNullable<TrafficPolicy['connectionPool']>; readonly resource: Resource } | null {
+  if (rule === null || rule.policy === null) return null;
+  const pool = effective(rule.policy.value, undefined, port).connectionPool;
+  return pool === undefined ? null : { policy: pool, resource: rule.policy.resource };
+}

@@ -1,0 +1,86 @@
+/** Resources → what they mean for one proxy. The passes in order; pure, and total: it never throws. */
+import { hash64 } from '../core/hash.ts';
+import type { Problem } from '../istio/problem.ts';
+import type { ResourceSet } from '../istio/resource.ts';
+import type { Cluster } from '../snapshot/cluster.ts';
+import type { Discovery } from '../snapshot/endpoints.ts';
+import type { ProxyNode } from '../snapshot/node.ts';
+import type { RouteTable } from '../snapshot/route.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import { clustersOf, type Outbound } from './clusters.ts';
+import { type Context, type Part, readContext } from './context.ts';
+import type { MeshSettings } from './defaults.ts';
+import { compileEgress } from './egress.ts';
+import { endpointsOf } from './endpoints.ts';
+import { freeze } from './freeze.ts';
+import { compileGateway } from './gateway.ts';
+import { compileInbound, type Inbound } from './inbound.ts';
+import { compileOutbound } from './outbound.ts';
+import { compileTelemetry } from './telemetry.ts';
+import { workloadTable } from './workloads.ts';
+
+export type CompileResult = {
+  readonly snapshot: Snapshot;
+  /** Endpoints and workloads: they change most often, and are no part of `snapshot.version`. */
+  readonly discovery: Discovery;
+  /** What could not be done as written. An `error` never takes another resource down with it. */
+  readonly problems: readonly Problem[];
+};
+
+export function compile(resources: ResourceSet, node: ProxyNode, mesh: MeshSettings): CompileResult {
+  const c = readContext(resources, node, mesh);
+  const inbound: Inbound = node.role === 'sidecar' ? compileInbound(c) : { ...NOTHING, endpoints: {} };
+  const parts = node.role === 'sidecar' ? [compileOutbound(c), compileEgress(c), inbound] : [compileGateway(c)];
+  const outbound = outboundClusters(c, parts);
+  const snapshot = assemble(c, parts, outbound);
+  const endpoints = { ...endpointsOf(outbound, c.slices, c.book), ...inbound.endpoints };
+  const discovery: Discovery = { endpoints: sorted(endpoints), workloads: workloadTable(c.book, node) };
+  return { snapshot, discovery: freeze(discovery), problems: c.problems.list };
+}
+
+const NOTHING: Part = { listeners: [], tables: [], clusters: [] };
+
+/** A sidecar has those of every service it knows, a gateway those it routes to. */
+function outboundClusters(c: Context, parts: readonly Part[]): readonly Outbound[] {
+  const all = c.registry.services.flatMap((service) =>
+    c.problems.guard(service.resource, [], () => clustersOf(service, c.destinationRules)),
+  );
+  if (c.node.role === 'sidecar') return all;
+  const named = new Set<string>();
+  for (const table of parts.flatMap((p) => p.tables)) for (const name of clustersIn(table)) named.add(name);
+  return all.filter(({ cluster }) => named.has(cluster.name));
+}
+
+function clustersIn(table: RouteTable): readonly string[] {
+  return table.virtualHosts.flatMap((host) =>
+    host.routes.flatMap(({ action, mirrors }) => [
+      ...(action.kind === 'forward' ? action.split.map((s) => s.cluster) : []),
+      ...mirrors.map((m) => m.cluster),
+    ]),
+  );
+}
+
+/** Names in order, so that equal meaning is equal content, whatever order resources came in. */
+function assemble(c: Context, parts: readonly Part[], outbound: readonly Outbound[]): Snapshot {
+  const clusters: Record<string, Cluster> = {};
+  for (const { cluster } of outbound) clusters[cluster.name] = cluster;
+  for (const cluster of parts.flatMap((p) => p.clusters)) clusters[cluster.name] = cluster;
+  const tables: Record<string, RouteTable> = {};
+  for (const table of parts.flatMap((p) => p.tables)) tables[table.name] = table;
+  const content = {
+    node: structuredClone(c.node),
+    listeners: parts.flatMap((p) => p.listeners),
+    tables: sorted(tables),
+    clusters: sorted(clusters),
+    telemetry: compileTelemetry(c),
+  };
+  return freeze({ version: hash64(JSON.stringify(content)), ...content });
+}
+
+function sorted<T>(record: Readonly<Record<string, T>>): Readonly<Record<string, T>> {
+  return Object.fromEntries(
+    Object.keys(record)
+      .sort()
+      .map((key) => [key, record[key]!]),
+  );
+}

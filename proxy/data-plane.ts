@@ -1,0 +1,134 @@
+/** The data plane of one thread: receives snapshots, links them, swaps them in, serves, reports back. */
+import { clusterStates } from './admin/cluster-state.ts';
+import { makePicker } from './balancer/picker.ts';
+import { wheelClock } from './core/clock.ts';
+import { normalizePath } from './core/path.ts';
+import { systemRandom } from './core/random.ts';
+import { SeriesWriter } from './core/registry.ts';
+import { Http1Downstream } from './listener/http1.ts';
+import { SIDECAR_LIMITS } from './listener/limits.ts';
+import { Listeners } from './listener/listeners.ts';
+import type { Exchange } from './live/exchange.ts';
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+import type { Environment } from './pipeline/environment.ts';
+import { Ingress } from './pipeline/ingress.ts';
+import { link } from './pipeline/link.ts';
+import { Plans } from './pipeline/plan.ts';
+import type { Discovery } from './snapshot/endpoints.ts';
+import type { ProxyNode } from './snapshot/node.ts';
+import type { Snapshot } from './snapshot/snapshot.ts';
+import { createAccessLog, type AccessLog } from './telemetry/access-log.ts';
+import { createIstioMetrics } from './telemetry/istio-metrics.ts';
+import { createSpanRecorder, type SpanRecorder } from './telemetry/spans.ts';
+import { ensureRequestId } from './telemetry/request-id.ts';
+import { createTcpMetrics } from './telemetry/tcp-metrics.ts';
+import { startTrace } from './telemetry/trace-context.ts';
+import { Upstreams } from './upstream/upstreams.ts';
+
+const SWEEP_MS = 1000;
+
+export type DataPlane = {
+  /** Does what the main thread says; never throws. */
+  tell(message: ToWorker): void;
+};
+
+/** `post`: how it answers. */
+export function createDataPlane(setup: WorkerSetup, post: (message: FromWorker) => void): DataPlane {
+  const upstreams = new Upstreams(makePicker, systemRandom);
+  upstreams.from = setup.node.ip;
+  const log = setup.accessLog === null ? null : createAccessLog({ to: setup.accessLog, shared: setup.sharedLog });
+  const spans = createSpanRecorder(setup.node, (batch) => post({ kind: 'spans', batch }));
+  const environment = createEnvironment(setup, upstreams, log, spans, post);
+  const { plans } = environment;
+  const ingress = new Ingress(
+    environment,
+    normalizePath,
+    (socket, connection, handler) => new Http1Downstream(socket, connection, handler, SIDECAR_LIMITS),
+  );
+  const listeners = new Listeners(
+    (name, socket, connection) => ingress.accept(name, socket, connection),
+    (problem) => post({ kind: 'bind-problem', problem }),
+    SIDECAR_LIMITS.maxConnections,
+  );
+  const sweeper = setInterval(() => {
+    const now = performance.now();
+    upstreams.sweep(now);
+    ingress.sweep(now);
+  }, SWEEP_MS);
+  sweeper.unref();
+  return { tell };
+
+  function tell(message: ToWorker): void {
+    switch (message.kind) {
+      case 'snapshot':
+        return void apply(message.snapshot, message.discovery);
+      case 'discovery':
+        upstreams.setDiscovery(message.discovery);
+        ingress.forgetPeers();
+        return post({ kind: 'applied', version: plans.current.snapshot.version });
+      case 'drain':
+        return void drain(message.within);
+      case 'clusters':
+        return post({ kind: 'clusters', id: message.id, clusters: clusterStates(upstreams.clusters.values()) });
+      case 'reopen-logs':
+        // The old file stays open when the new one cannot be.
+        log?.reopen().catch(() => undefined);
+    }
+  }
+
+  async function apply(snapshot: Snapshot, discovery: Discovery): Promise<void> {
+    upstreams.setClusters(snapshot.clusters);
+    upstreams.setDiscovery(discovery);
+    plans.swap(link(snapshot, environment));
+    ingress.forgetPeers();
+    await listeners.set(snapshot.listeners);
+    post({ kind: 'applied', version: snapshot.version });
+  }
+
+  async function drain(within: number): Promise<void> {
+    listeners.close();
+    await ingress.drain(within);
+    clearInterval(sweeper);
+    upstreams.close();
+    spans.flush();
+    await log?.flush();
+    post({ kind: 'drained' });
+  }
+}
+
+function createEnvironment(
+  setup: WorkerSetup,
+  upstreams: Upstreams,
+  log: AccessLog | null,
+  spans: SpanRecorder,
+  post: (message: FromWorker) => void,
+): Environment {
+  const writer = new SeriesWriter((announcement) => post({ kind: 'announce', announcement }));
+  const metrics = createIstioMetrics(writer, setup.node);
+  const plans = new Plans({ snapshot: emptySnapshot(setup.node), listeners: new Map() });
+  return {
+    node: setup.node,
+    plans,
+    upstreams,
+    clock: wheelClock(),
+    random: systemRandom,
+    tunnels: new Set(),
+    tcpSeries: createTcpMetrics(writer, setup.node),
+    identify(x: Exchange): void {
+      ensureRequestId(x, x.direction === 'gateway');
+      startTrace(x, plans.current.snapshot.telemetry.tracingPercent, systemRandom);
+    },
+    record(x: Exchange): void {
+      const { snapshot } = plans.current;
+      metrics(x);
+      spans.record(x);
+      if (log !== null && snapshot.telemetry.accessLog) log.record(x, snapshot.version);
+    },
+  };
+}
+
+/** Before the first configuration: nothing listens, nothing is served. */
+function emptySnapshot(node: ProxyNode): Snapshot {
+  const telemetry = { tracingPercent: 0, accessLog: false };
+  return { version: '', node, listeners: [], tables: {}, clusters: {}, telemetry };
+}

@@ -1,0 +1,368 @@
+/**
+ * One downstream HTTP/1.1 connection: reads requests one after the other, hands each on, writes the responses in order.
+ * Pipelined requests wait, bounded, until the one before them is answered: order needs no bookkeeping then.
+ */
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
+import type { HeaderList } from '../core/header-list.ts';
+import { httpDate } from '../core/http-date.ts';
+import type { Connection } from '../live/connection.ts';
+import type { BodyFraming, Downstream, DownstreamEvents } from '../live/stream.ts';
+import { BatchWriter } from '../wire/batch-writer.ts';
+import { BodyReader } from '../wire/http1-body.ts';
+import {
+  findHeadEnd,
+  hasBareLineFeed,
+  parseRequestHead,
+  type HeadProblem,
+  type RequestHead,
+} from '../wire/http1-head.ts';
+import { chunkLine, CRLF, lastChunk, responseHead } from '../wire/http1-write.ts';
+import type { ListenerLimits } from './limits.ts';
+import { targetOf, type Target } from './target.ts';
+
+/** What a listener does with requests; given by pipeline/. */
+export type RequestHandler = {
+  /** Serves one request; the returned events are told of its body and its end. */
+  onRequest(
+    connection: Connection,
+    head: RequestHead,
+    target: Target,
+    headBytes: number,
+    startMs: number,
+    down: Downstream,
+  ): DownstreamEvents;
+  /** A request that was refused before it became one. */
+  onRefused(connection: Connection, problem: HeadProblem, bytes: number, startMs: number): void;
+  onClosed(connection: Http1Downstream): void;
+};
+
+/** Bytes of an unread request body that are read and thrown away after an early response, so that the client gets to read it. */
+const LINGER_BYTES = 262_144;
+
+export class Http1Downstream implements Downstream {
+  readonly socket: Socket;
+  readonly info: Connection;
+  readonly #handler: RequestHandler;
+  readonly #limits: ListenerLimits;
+  readonly #out: BatchWriter;
+  /** `head`: between or in request heads. `open`: an exchange is under way. `linger`: the last response is out, input is thrown away. */
+  #state: 'head' | 'open' | 'linger' | 'closed' = 'head';
+  #events: DownstreamEvents | null = null;
+  #reader: BodyReader | null = null;
+  #head: RequestHead | null = null;
+  #bodyStarted = false;
+  #requestDone = false;
+  #responseDone = false;
+  #headSent = false;
+  #chunkedOut = false;
+  /** The response body is never written (HEAD, 204, 304), whatever it is said to be. */
+  #bodiless = false;
+  #keepAlive = true;
+  /** Bytes that are not consumed yet. */
+  #carry: Buffer | null = null;
+  #scanned = 0;
+  #paused = false;
+  #parsing = false;
+  #lingered = 0;
+  #draining = false;
+  /** `performance.now()` of the last progress, and of the first byte of the head that is being read (0: none). */
+  #activeMs = performance.now();
+  #headStartMs = 0;
+
+  constructor(socket: Socket, info: Connection, handler: RequestHandler, limits: ListenerLimits) {
+    this.socket = socket;
+    this.info = info;
+    this.#handler = handler;
+    this.#limits = limits;
+    this.#out = new BatchWriter(socket);
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    socket.on('drain', () => this.#onDrain());
+    socket.on('end', () => this.#onEnd());
+    // A reset tells nothing that `close` does not; without a listener it would end the process.
+    socket.on('error', () => undefined);
+    socket.on('close', () => this.#onClose());
+  }
+
+  get bodyFraming(): BodyFraming {
+    return this.#head?.framing ?? 'none';
+  }
+
+  get upgrade(): string | null {
+    return this.#head?.upgrade ?? null;
+  }
+
+  startBody(): void {
+    if (this.#bodyStarted) return;
+    this.#bodyStarted = true;
+    if (this.#head?.expectContinue === true && !this.#headSent && this.#carry === null) {
+      this.#out.text('HTTP/1.1 100 Continue\r\n\r\n');
+      this.#out.flush();
+    }
+    if (!this.#parsing) this.#advance();
+  }
+
+  pauseBody(): void {
+    this.#pause();
+  }
+
+  resumeBody(): void {
+    this.#resume();
+  }
+
+  sendInformational(status: number, reason: string, headers: HeaderList): void {
+    if (this.#head?.minor === 1 && !this.#headSent) this.#out.text(responseHead(status, reason, headers, false, ''));
+  }
+
+  sendHead(status: number, reason: string, headers: HeaderList, framing: BodyFraming): void {
+    const head = this.#head;
+    if (head === null || this.#headSent) return;
+    this.#headSent = true;
+    this.#bodiless = head.method === 'HEAD' || status === 204 || status === 304;
+    this.#chunkedOut = !this.#bodiless && head.minor === 1 && (framing === 'chunked' || framing === 'close');
+    const endsWithConnection = !this.#bodiless && head.minor === 0 && (framing === 'chunked' || framing === 'close');
+    this.#keepAlive = head.keepAlive && !endsWithConnection && !this.#draining && this.#willFinishRequest();
+    const isTunnel = status === 101 || (head.method === 'CONNECT' && status < 300);
+    const connection = isTunnel ? '' : this.#keepAlive ? (head.minor === 0 ? 'keep-alive' : '') : 'close';
+    this.#out.text(responseHead(status, reason, headers, this.#chunkedOut, connection));
+  }
+
+  sendData(chunk: Buffer): boolean {
+    if (this.#bodiless || chunk.length === 0) return true;
+    this.#activeMs = performance.now();
+    if (this.#chunkedOut) this.#out.text(chunkLine(chunk.length));
+    this.#out.bytes(chunk);
+    if (this.#chunkedOut) this.#out.text(CRLF);
+    return !this.socket.writableNeedDrain;
+  }
+
+  sendEnd(trailers: HeaderList): void {
+    if (this.#responseDone) return;
+    if (this.#chunkedOut) this.#out.text(lastChunk(this.#head?.acceptsTrailers === true ? trailers : []));
+    this.#responseDone = true;
+    this.#exchangeMayBeOver();
+  }
+
+  flush(): void {
+    this.#out.flush();
+  }
+
+  abort(): void {
+    this.#events = null;
+    this.socket.resetAndDestroy();
+  }
+
+  takeOver(): { socket: Socket; early: Buffer | null } {
+    this.#out.flush();
+    const early = this.#carry;
+    this.#carry = null;
+    this.#events = null;
+    this.#state = 'closed';
+    for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
+    this.#handler.onClosed(this);
+    return { socket: this.socket, early };
+  }
+
+  /** Asks the client to go: idle connections close now, busy ones with their response. */
+  drain(): void {
+    this.#draining = true;
+    if (this.#state === 'head' && this.#carry === null) this.socket.end();
+  }
+
+  /** Closes what makes no progress. `now`: `performance.now()`. Returns a reason when it closed something. */
+  sweep(now: number): void {
+    if (this.#state === 'closed') return;
+    const idle = now - this.#activeMs;
+    if (this.#state === 'head') {
+      if (this.#headStartMs > 0) {
+        if (now - this.#headStartMs > this.#limits.headTimeout)
+          this.#refuse({ problem: true, status: 408, details: 'http1.head_timeout' });
+      } else if (idle > this.#limits.idleTimeout) this.socket.destroy();
+    } else if (this.#state === 'linger') {
+      if (idle > 1000) this.socket.destroy();
+    } else if (!this.#requestDone && this.#bodyStarted && !this.#paused && idle > this.#limits.bodyTimeout) {
+      this.#events?.onRequestProblem('request_body_timeout');
+    } else if (this.socket.writableNeedDrain && idle > this.#limits.writeTimeout) this.socket.destroy();
+  }
+
+  #onData(bytes: Buffer): void {
+    this.#activeMs = performance.now();
+    if (this.#state === 'linger') {
+      if ((this.#lingered += bytes.length) > LINGER_BYTES) this.socket.destroy();
+      return;
+    }
+    this.#carry = this.#carry === null ? bytes : Buffer.concat([this.#carry, bytes]);
+    this.#advance();
+  }
+
+  /** Does what can be done with the bytes that are here. */
+  #advance(): void {
+    if (this.#parsing) return;
+    this.#parsing = true;
+    let progress = true;
+    while (progress && this.#carry !== null) {
+      if (this.#state === 'head') progress = this.#readHead();
+      else if (this.#state === 'open' && this.#bodyStarted && !this.#requestDone) progress = this.#readBody();
+      else progress = false;
+    }
+    this.#parsing = false;
+    this.#events?.onRequestReadEnd();
+    this.#out.flush();
+    const waiting = this.#carry?.length ?? 0;
+    if (this.#state === 'open' && waiting > this.#limits.pipelineBytes) this.#pause();
+  }
+
+  #readHead(): boolean {
+    const bytes = this.#carry!;
+    let from = 0;
+    // One empty line before a request line is allowed (RFC 9112 section 2.2).
+    if (this.#scanned === 0 && bytes[0] === 13 && bytes[1] === 10) from = 2;
+    if (this.#headStartMs === 0) this.#headStartMs = this.#activeMs;
+    const end = findHeadEnd(bytes, from, this.#scanned);
+    if (end < 0) {
+      if (bytes.length - from > this.#limits.head.maxBytes)
+        this.#refuse({ problem: true, status: 431, details: 'http1.headers_too_large' });
+      else if (hasBareLineFeed(bytes, from, this.#scanned))
+        this.#refuse({ problem: true, status: 400, details: 'http1.bare_line_feed' });
+      else this.#scanned = bytes.length - from;
+      return false;
+    }
+    this.#scanned = 0;
+    const head = parseRequestHead(bytes, from, end, this.#limits.head);
+    if (head.problem) return this.#refuse(head);
+    const target = targetOf(head);
+    if (target.problem) return this.#refuse(target);
+    const next = end + 4;
+    this.#carry = next < bytes.length ? bytes.subarray(next) : null;
+    this.#begin(head, target, next - from);
+    return true;
+  }
+
+  #begin(head: RequestHead, target: Target, headBytes: number): void {
+    const startMs = this.#headStartMs;
+    this.#headStartMs = 0;
+    this.#state = 'open';
+    this.#head = head;
+    this.#reader = head.framing === 'none' ? null : new BodyReader(head.framing, head.contentLength);
+    this.#requestDone = this.#reader === null || this.#reader.done;
+    this.#responseDone = false;
+    this.#headSent = false;
+    this.#bodyStarted = false;
+    const events = this.#handler.onRequest(this.info, head, target, headBytes, startMs, this);
+    // An answer given at once ended the exchange before its events were known.
+    if (this.#state === 'open' && this.#head === head && !(this.#responseDone && this.#requestDone)) {
+      this.#events = events;
+      if (this.#requestDone) events.onRequestEnd([]);
+    }
+  }
+
+  #readBody(): boolean {
+    const bytes = this.#carry!;
+    const reader = this.#reader!;
+    const events = this.#events;
+    if (events === null || this.#paused) return false;
+    this.#carry = null;
+    const stop = reader.read(bytes, 0, this);
+    if (this.#state !== 'open') return false;
+    if (stop < bytes.length && reader.problem === null) this.#carry = bytes.subarray(stop);
+    if (reader.problem !== null) {
+      this.#keepAlive = false;
+      events.onRequestProblem(reader.problem.details);
+      return false;
+    }
+    if (reader.done) {
+      this.#requestDone = true;
+      events.onRequestEnd(reader.trailers);
+      this.#exchangeMayBeOver();
+    }
+    return true;
+  }
+
+  /** Payload found by the body reader. */
+  onBodyData(chunk: Buffer): void {
+    this.#events?.onRequestData(chunk);
+  }
+
+  /** False when an unread body would have to be drained before the next request could be told from it. */
+  #willFinishRequest(): boolean {
+    return this.#requestDone || this.#bodyStarted;
+  }
+
+  #exchangeMayBeOver(): void {
+    if (!this.#responseDone || this.#state !== 'open') return;
+    if (this.#keepAlive && !this.#requestDone) {
+      // Answered before the body was read: a client that goes on sending is read and ignored for a while, then closed.
+      this.#keepAlive = false;
+    }
+    this.#events = null;
+    this.#head = null;
+    this.#reader = null;
+    if (!this.#keepAlive) return this.#finish();
+    this.#state = 'head';
+    this.#resume();
+    if (this.#draining && this.#carry === null) this.socket.end();
+    else if (!this.#parsing && this.#carry !== null) this.#advance();
+  }
+
+  /** The last response is out: half-close, and read on for a moment, so that no reset overtakes it (RFC 9112 section 9.6). */
+  #finish(): void {
+    this.#out.flush();
+    this.#state = 'linger';
+    this.#carry = null;
+    this.#activeMs = performance.now();
+    this.#resume();
+    this.socket.end();
+  }
+
+  #refuse(problem: HeadProblem): false {
+    const bytes = this.#carry?.length ?? 0;
+    this.#handler.onRefused(this.info, problem, bytes, this.#headStartMs);
+    const reason = STATUS_CODES[problem.status] ?? 'Bad Request';
+    const headers = ['content-length', String(reason.length), 'content-type', 'text/plain', 'date', httpDate()];
+    this.#out.text(responseHead(problem.status, reason, headers, false, 'close'));
+    this.#out.text(reason);
+    this.#finish();
+    return false;
+  }
+
+  #pause(): void {
+    if (this.#paused) return;
+    this.#paused = true;
+    this.socket.pause();
+  }
+
+  #resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#activeMs = performance.now();
+    this.socket.resume();
+    if (this.#carry !== null && !this.#parsing) this.#advance();
+  }
+
+  #onDrain(): void {
+    this.#activeMs = performance.now();
+    this.#events?.onDownstreamDrain();
+  }
+
+  /** The client's FIN: between requests it is the end; during one it may still wait for its answer. */
+  #onEnd(): void {
+    if (this.#state === 'head') {
+      this.socket.end();
+    } else if (this.#state === 'open' && !this.#requestDone) {
+      this.socket.destroy();
+    } else {
+      this.#keepAlive = false;
+      this.#draining = true;
+    }
+  }
+
+  #onClose(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    const events = this.#events;
+    this.#events = null;
+    this.#carry = null;
+    events?.onDownstreamClose();
+    this.#handler.onClosed(this);
+  }
+}

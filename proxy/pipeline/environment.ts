@@ -1,0 +1,24 @@
+/** What the life of a request needs from around it; put together once a worker by worker.ts. */
+import type { Clock } from '../core/clock.ts';
+import type { Random } from '../core/random.ts';
+import type { Exchange } from '../live/exchange.ts';
+import type { ProxyNode } from '../snapshot/node.ts';
+import type { Upstreams } from '../upstream/upstreams.ts';
+import type { TcpFacts, TcpSeries } from '../telemetry/tcp-metrics.ts';
+import type { Plans } from './plan.ts';
+
+export type Environment = {
+  readonly node: ProxyNode;
+  readonly plans: Plans;
+  readonly upstreams: Upstreams;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Request id and trace context, before anything is decided. */
+  readonly identify: (x: Exchange) => void;
+  /** Told of every request exactly once, at its end. */
+  readonly record: (x: Exchange) => void;
+  /** Counters of one TCP connection. */
+  readonly tcpSeries: (facts: TcpFacts) => TcpSeries;
+  /** TCP connections that are open through this worker, for draining. */
+  readonly tunnels: Set<{ close(): void }>;
+};

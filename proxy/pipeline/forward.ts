@@ -1,0 +1,358 @@
+/** Sends a request upstream and relays the answer: tries, retries, timeouts, backpressure both ways. */
+import type { Timer } from '../core/clock.ts';
+import { indexOf, set, type HeaderList } from '../core/header-list.ts';
+import type { LiveCluster } from '../live/cluster.ts';
+import type { LiveEndpoint } from '../live/endpoint.ts';
+import type { Failure } from '../live/failure.ts';
+import type { Upstream, UpstreamEvents, UpstreamHead, UpstreamProblem } from '../live/stream.ts';
+import { fail } from '../live/verdict.ts';
+import { isRetriable, retryDelay, type TryOutcome } from '../traffic/retry.ts';
+import type { Http1Connection } from '../upstream/http1.ts';
+import type { LeaseProblem, Pool, Waiter } from '../upstream/pool.ts';
+import { requestHead } from '../wire/http1-write.ts';
+import type { ForwardPlan, RoutePlan } from './plan.ts';
+import { splice } from './splice.ts';
+import type { Stream } from './stream.ts';
+
+/** A request body is kept for another try up to this size (Envoy's per_request_buffer_limit is of the same order). */
+const REPLAY_BYTES = 65_536;
+
+/** Tries again after a lost keep-alive race cost the server nothing; these are not the route's retries. */
+const MAX_RACES = 2;
+
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']);
+
+export class Forward implements UpstreamEvents, Waiter {
+  readonly #stream: Stream;
+  readonly #route: RoutePlan;
+  readonly #target: ForwardPlan;
+  readonly #cluster: LiveCluster;
+  #endpoint: LiveEndpoint | null = null;
+  #pool: Pool | null = null;
+  #upstream: Upstream | null = null;
+  #headText = '';
+  #headAttempt = 0;
+  #over = false;
+  #headSeen = false;
+  /** Request body so far, for another try; null: too large, it cannot be sent again. */
+  #replay: Buffer[] | null = [];
+  #replayBytes = 0;
+  /** Request body that waits for a connection, once it is too large to be kept. */
+  #backlog: Buffer[] = [];
+  #requestEnded = false;
+  #trailers: HeaderList = [];
+  #races = 0;
+  #tries = 0;
+  #fresh = false;
+  #timer: Timer | null = null;
+  #tryTimer: Timer | null = null;
+  #backoff: Timer | null = null;
+
+  constructor(stream: Stream, route: RoutePlan, target: ForwardPlan, cluster: LiveCluster) {
+    this.#stream = stream;
+    this.#route = route;
+    this.#target = target;
+    this.#cluster = cluster;
+  }
+
+  start(requestEnded: boolean): void {
+    const { x, down, env } = this.#stream;
+    x.cluster = this.#cluster;
+    this.#requestEnded = requestEnded;
+    if (down.bodyFraming === 'none') this.#requestEnded = true;
+    if (this.#cluster.active >= this.#cluster.settings.maxRequests)
+      return this.#stream.reply(fail({ kind: 'overflow' }));
+    this.#cluster.active++;
+    this.#route.rewrite?.(x);
+    this.#target.requestHeaders?.(x);
+    const { timeout } = this.#route.route;
+    if (timeout !== null) this.#timer = env.clock.add(timeout, onTimeout, this);
+    this.try();
+    if (!this.#requestEnded) down.startBody();
+  }
+
+  /** The client is gone, or the request is answered otherwise. */
+  giveUp(): void {
+    if (this.#over) return;
+    this.#endTry();
+    this.#end();
+  }
+
+  onRequestData(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#keep(chunk);
+    if (this.#upstream !== null && !this.#upstream.sendData(chunk)) this.#stream.down.pauseBody();
+  }
+
+  /** Keeps body data for another try while it is small, and until there is a connection. */
+  #keep(chunk: Buffer): void {
+    this.#replayBytes += chunk.length;
+    if (this.#replay === null) {
+      if (this.#upstream === null) this.#backlog.push(chunk);
+      return;
+    }
+    this.#replay.push(chunk);
+    if (this.#replayBytes <= REPLAY_BYTES) return;
+    if (this.#upstream === null) this.#backlog = this.#replay;
+    this.#replay = null;
+  }
+
+  onRequestEnd(trailers: HeaderList): void {
+    this.#requestEnded = true;
+    this.#trailers = trailers;
+    this.#upstream?.sendEnd(trailers);
+  }
+
+  onRequestReadEnd(): void {
+    this.#upstream?.flush();
+    if (this.#upstream === null && this.#replayBytes > REPLAY_BYTES / 2) this.#stream.down.pauseBody();
+  }
+
+  onDownstreamDrain(): void {
+    this.#upstream?.resume();
+  }
+
+  /** One try: an endpoint, a connection, the request. */
+  try(): void {
+    if (this.#over) return;
+    const { x, env } = this.#stream;
+    this.#tries++;
+    x.attempts++;
+    const endpoint = this.#pickEndpoint();
+    if (endpoint === null) return this.#fail({ kind: 'no-healthy-upstream' });
+    this.#endpoint = endpoint;
+    x.endpoint = endpoint;
+    this.#pool = env.upstreams.poolOf(this.#cluster, endpoint);
+    const perTry = this.#route.route.retry?.perTryTimeout ?? null;
+    if (perTry !== null) this.#tryTimer = env.clock.add(perTry, onTryTimeout, this);
+    const connection = this.#pool.lease(this, this.#fresh);
+    if (connection !== null) this.onLease(connection);
+  }
+
+  #pickEndpoint(): LiveEndpoint | null {
+    if (this.#cluster.settings.discovery.kind !== 'passthrough') return this.#cluster.picker(null);
+    const { x, env } = this.#stream;
+    const at = /^(.*?)(?::(\d+))?$/.exec(x.authority)!;
+    const host = at[1]!.replace(/^\[|\]$/g, '').toLowerCase();
+    const port = at[2] === undefined ? (x.scheme === 'https' ? 443 : 80) : Number(at[2]);
+    if (host === env.node.ip && this.#stream.plan.settings.port === port) return null;
+    return env.upstreams.passthrough(this.#cluster, host, port);
+  }
+
+  onLease(connection: Http1Connection): void {
+    const { x, down } = this.#stream;
+    this.#upstream = connection;
+    this.#endpoint!.active++;
+    x.upstreamLocal = connection.local;
+    x.sentMs = performance.now();
+    const framing = down.bodyFraming;
+    connection.send(x.method, this.#requestHead(), framing, this);
+    for (const chunk of this.#replay ?? this.#backlog) connection.sendData(chunk);
+    this.#backlog = [];
+    if (this.#requestEnded && framing !== 'none') connection.sendEnd(this.#trailers);
+    connection.flush();
+    if (!this.#requestEnded) down.resumeBody();
+  }
+
+  #requestHead(): string {
+    const { x, down } = this.#stream;
+    const { headers } = x;
+    if (this.#headText !== '') {
+      if (x.attempts === this.#headAttempt) return this.#headText;
+      set(headers, 'x-envoy-attempt-count', String(x.attempts));
+    } else {
+      this.#completeHeaders(headers);
+    }
+    this.#headAttempt = x.attempts;
+    this.#headText = requestHead(x.method, x.path, headers, down.bodyFraming === 'chunked');
+    return this.#headText;
+  }
+
+  /** What a proxy adds to every request it passes on, in Envoy's order. */
+  #completeHeaders(headers: HeaderList): void {
+    const { x, down } = this.#stream;
+    const at = indexOf(headers, 'host');
+    if (at < 0) headers.unshift('host', x.authority);
+    else if (headers[at + 1] !== x.authority) {
+      set(headers, 'x-envoy-original-host', headers[at + 1]!);
+      headers[at + 1] = x.authority;
+    }
+    const { timeout } = this.#route.route;
+    if (timeout !== null) set(headers, 'x-envoy-expected-rq-timeout-ms', String(timeout));
+    set(headers, 'x-envoy-attempt-count', String(x.attempts));
+    if (down.upgrade !== null) headers.push('connection', 'upgrade', 'upgrade', down.upgrade);
+  }
+
+  onLeaseFailed(problem: LeaseProblem): void {
+    if (problem.kind === 'connect-failed') this.#stream.x.transportFailure = problem.cause;
+    if (problem.kind !== 'overflow' && this.#retries({ kind: 'connect-failure' })) return;
+    this.#fail(problem);
+  }
+
+  onUpstreamInformational(head: UpstreamHead): void {
+    // 100 was answered by the proxy itself; 102 and 103 are the server's to tell.
+    if (head.status !== 100) this.#stream.down.sendInformational(head.status, head.reason, head.headers);
+  }
+
+  onUpstreamHead(head: UpstreamHead): void {
+    const { x, down } = this.#stream;
+    x.headMs = performance.now();
+    if (head.status === 101) return this.#upgraded(head);
+    if (
+      this.#route.route.retry !== null &&
+      this.#retries({ kind: 'response', status: head.status, headers: head.headers })
+    )
+      return;
+    this.#headSeen = true;
+    this.#tryTimer?.cancel();
+    x.status = head.status;
+    x.details = 'via_upstream';
+    x.responseHeadBytes = head.bytes;
+    const { headers } = head;
+    set(headers, 'x-envoy-upstream-service-time', String(Math.round(x.headMs - x.sentMs)));
+    this.#target.responseHeaders?.(x, headers);
+    this.#stream.decorate(headers);
+    down.sendHead(head.status, head.reason, headers, head.framing);
+  }
+
+  onUpstreamData(chunk: Buffer): void {
+    this.#stream.x.bytesSent += chunk.length;
+    if (!this.#stream.down.sendData(chunk)) this.#upstream?.pause();
+  }
+
+  onUpstreamEnd(trailers: HeaderList): void {
+    this.#upstream = null;
+    this.#endpoint!.active--;
+    this.#end();
+    this.#stream.down.sendEnd(trailers);
+    this.#stream.finish();
+  }
+
+  onUpstreamReadEnd(): void {
+    this.#stream.down.flush();
+  }
+
+  onUpstreamDrain(): void {
+    this.#stream.down.resumeBody();
+  }
+
+  onUpstreamProblem(problem: UpstreamProblem): void {
+    const { x, down } = this.#stream;
+    this.#upstream = null;
+    this.#endpoint!.active--;
+    if (this.#headSeen) {
+      // The head is out: only a broken connection tells the client the truth.
+      x.flag(problem.kind === 'reset' ? 'UC' : 'UPE');
+      x.details = `upstream_reset_after_response_started{${problem.kind === 'reset' ? 'connection_termination' : 'protocol_error'}}`;
+      x.reason = `${this.#endpoint!.key} broke off in the middle of its response`;
+      this.#end();
+      down.abort();
+      this.#stream.finish();
+      return;
+    }
+    if (problem.kind === 'protocol') return this.#fail({ kind: 'bad-response', cause: problem.details });
+    if (this.#lostRace(problem)) return;
+    if (this.#retries({ kind: 'reset', gotBytes: problem.gotBytes })) return;
+    this.#fail({ kind: 'reset-before-response', cause: problem.cause });
+  }
+
+  /** A kept connection closed just as we used it: nothing of the answer came, so what is safe to repeat is repeated. */
+  #lostRace(problem: UpstreamProblem & { kind: 'reset' }): boolean {
+    const { x } = this.#stream;
+    if (!problem.reused || problem.gotBytes || this.#races >= MAX_RACES) return false;
+    if (!IDEMPOTENT.has(x.method) || this.#replay === null) return false;
+    this.#races++;
+    this.#fresh = true;
+    this.#tries--;
+    x.attempts--;
+    this.#tryTimer?.cancel();
+    this.try();
+    return true;
+  }
+
+  /** True when the route's retry policy grants another try; it is under way then. */
+  #retries(outcome: TryOutcome): boolean {
+    const policy = this.#route.route.retry;
+    if (policy === null || this.#replay === null || this.#over) return false;
+    const wait = retryDelay(policy, outcome, this.#tries, this.#stream.env.random);
+    if (wait === null) {
+      if (this.#tries > 1 && isRetriable(policy, outcome)) this.#stream.x.flag('URX');
+      return false;
+    }
+    this.#endTry();
+    this.#backoff = this.#stream.env.clock.add(wait, onBackoff, this);
+    return true;
+  }
+
+  /** The route's timeout, or that of one try, has passed. */
+  timedOut(kind: 'timeout' | 'per-try-timeout'): void {
+    if (this.#over) return;
+    if (kind === 'per-try-timeout' && this.#retries({ kind })) return;
+    this.#endTry();
+    if (!this.#headSeen) return this.#fail({ kind });
+    const { x, down } = this.#stream;
+    x.flag('UT');
+    x.details = 'response_timeout';
+    this.#end();
+    down.abort();
+    this.#stream.finish();
+  }
+
+  #upgraded(head: UpstreamHead): void {
+    const { x, down, env } = this.#stream;
+    const upstream = this.#upstream!;
+    // Only the protocol that was asked for opens a tunnel (CVE-2026-2833, CVE-2024-23326).
+    if (down.upgrade === null || head.upgrade === null || head.upgrade.toLowerCase() !== down.upgrade.toLowerCase()) {
+      this.#endTry();
+      return this.#fail({ kind: 'bad-response', cause: 'unsolicited 101' });
+    }
+    x.status = 101;
+    x.details = 'via_upstream';
+    const { headers } = head;
+    headers.push('connection', 'upgrade', 'upgrade', head.upgrade);
+    this.#stream.decorate(headers);
+    down.sendHead(101, head.reason, headers, 'none');
+    const endpoint = this.#endpoint!;
+    const a = down.takeOver();
+    const b = upstream.takeOver();
+    this.#upstream = null;
+    this.#end();
+    const count = (received: number, sent: number): void => {
+      x.bytesReceived += received;
+      x.bytesSent += sent;
+    };
+    splice(env, a, b, count, () => {
+      endpoint.active--;
+      this.#stream.finish();
+    });
+  }
+
+  #fail(failure: Failure): void {
+    this.#end();
+    this.#stream.reply(fail(failure));
+  }
+
+  /** Ends the try that is under way, whatever state it is in. */
+  #endTry(): void {
+    this.#tryTimer?.cancel();
+    this.#tryTimer = null;
+    this.#pool?.cancel(this);
+    if (this.#upstream === null) return;
+    this.#upstream.abort();
+    this.#upstream = null;
+    this.#endpoint!.active--;
+  }
+
+  #end(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#cluster.active--;
+    this.#tryTimer?.cancel();
+    this.#timer?.cancel();
+    this.#backoff?.cancel();
+  }
+}
+
+const onTimeout = (forward: Forward): void => forward.timedOut('timeout');
+const onTryTimeout = (forward: Forward): void => forward.timedOut('per-try-timeout');
+const onBackoff = (forward: Forward): void => forward.try();

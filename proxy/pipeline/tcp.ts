@@ -1,0 +1,116 @@
+/** The life of one TCP connection: permit, pick, connect, relay. CONNECT tunnels take the same way from the pick on. */
+import type { Socket } from 'node:net';
+import type { LiveCluster } from '../live/cluster.ts';
+import type { Connection } from '../live/connection.ts';
+import type { LiveEndpoint } from '../live/endpoint.ts';
+import { dial } from '../upstream/connect.ts';
+import type { Environment } from './environment.ts';
+import type { TcpListenerPlan } from './plan.ts';
+import { splice } from './splice.ts';
+
+/** How a TCP connection went; for metrics and logs. */
+export type TcpEnd = {
+  /** Envoy's flag: UF, UH, UO or "". */
+  readonly flag: string;
+  readonly reason: string;
+};
+
+export type TcpReport = {
+  onOpened(cluster: LiveCluster | null, endpoint: LiveEndpoint | null): void;
+  /** As they pass: from the client, to the client. */
+  onBytes(received: number, sent: number): void;
+  onClosed(end: TcpEnd): void;
+};
+
+export function serveTcp(
+  env: Environment,
+  plan: TcpListenerPlan,
+  connection: Connection,
+  socket: Socket,
+  report: TcpReport,
+): void {
+  // Nothing is read before the far end is there: what the client says early waits in the kernel.
+  socket.pause();
+  const denial = plan.authorize === null ? null : plan.authorize(connection); // authz/
+  if (denial !== null) {
+    report.onOpened(null, null);
+    report.onClosed({ flag: '', reason: denial });
+    socket.resetAndDestroy();
+    return;
+  }
+  const cluster = plan.pick(); // route/split
+  const endpoint = cluster?.picker(null) ?? null; // balancer/
+  const refused = (): void => void (socket.destroyed || socket.resetAndDestroy());
+  const cancel = connectAndSplice(env, () => ready(), cluster, endpoint, {
+    onOpened: report.onOpened,
+    onBytes: report.onBytes,
+    onClosed(end) {
+      report.onClosed(end);
+      refused();
+    },
+  }); // upstream/
+  const onClosed = (): void => {
+    report.onClosed({ flag: 'DC', reason: 'the client went away before the far end was reached' });
+    cancel();
+  };
+  socket.on('error', ignore);
+  socket.once('close', onClosed);
+
+  function ready(): { socket: Socket; early: null } {
+    socket.off('close', onClosed);
+    socket.off('error', ignore);
+    return { socket, early: null };
+  }
+}
+
+/**
+ * Reaches the endpoint, then asks `client` for the other end and joins the two. `report.onClosed` is told exactly once, unless the
+ * returned function gives the attempt up before.
+ */
+export function connectAndSplice(
+  env: Environment,
+  client: () => { readonly socket: Socket; readonly early: Buffer | null },
+  cluster: LiveCluster | null,
+  endpoint: LiveEndpoint | null,
+  report: TcpReport,
+): () => void {
+  report.onOpened(cluster, endpoint);
+  const refuse = (flag: string, reason: string): (() => void) => {
+    setImmediate(() => report.onClosed({ flag, reason }));
+    return ignore;
+  };
+  if (cluster === null) return refuse('NC', 'no such cluster');
+  if (endpoint === null) return refuse('UH', 'no healthy endpoint');
+  if (cluster.connections >= cluster.settings.maxConnections) return refuse('UO', 'connection limit reached');
+  cluster.connections++;
+  endpoint.active++;
+  let held = true;
+  const release = (): void => {
+    if (!held) return;
+    held = false;
+    cluster.connections--;
+    endpoint.active--;
+  };
+  const { tls, connectTimeout } = cluster.settings;
+  const cancel = dial(
+    { host: endpoint.address, port: endpoint.port, from: env.upstreams.from, tls, timeout: connectTimeout },
+    {
+      onConnected(server) {
+        splice(env, client(), { socket: server, early: null }, report.onBytes, () => {
+          release();
+          report.onClosed({ flag: '', reason: '' });
+        });
+      },
+      onDialFailed(cause, timedOut) {
+        release();
+        report.onClosed({ flag: 'UF', reason: timedOut ? 'connection timeout' : cause });
+      },
+    },
+  );
+  return () => {
+    cancel();
+    release();
+  };
+}
+
+const ignore = (): void => undefined;

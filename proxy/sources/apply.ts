@@ -1,0 +1,112 @@
+/** Resources → snapshot: debounced, compiled whole, published when something changed. The last good one is kept, on disk too. */
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { compile } from '../compile/compile.ts';
+import type { MeshSettings } from '../compile/defaults.ts';
+import type { Problem } from '../istio/problem.ts';
+import { ResourceSet } from '../istio/resource.ts';
+import type { Discovery } from '../snapshot/endpoints.ts';
+import type { ProxyNode } from '../snapshot/node.ts';
+import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { SourceLog, Update } from './source.ts';
+
+export type Applied = {
+  readonly snapshot: Snapshot;
+  readonly discovery: Discovery;
+  readonly problems: readonly Problem[];
+  readonly revision: number;
+};
+
+export type Publish = {
+  /** `snapshot` is null when only endpoints and addresses changed. */
+  (applied: Applied, snapshot: Snapshot | null): void;
+};
+
+const LAST_GOOD = 'last-good.json';
+
+export class Applier {
+  readonly #node: ProxyNode;
+  readonly #mesh: MeshSettings;
+  readonly #publish: Publish;
+  readonly #stateDir: string | null;
+  readonly #log: SourceLog;
+  #current: Applied | null = null;
+  #discoveryText = '';
+  #pending: Update | null = null;
+  #saving: NodeJS.Timeout | null = null;
+
+  constructor(node: ProxyNode, mesh: MeshSettings, stateDir: string | null, publish: Publish, log: SourceLog) {
+    this.#node = node;
+    this.#mesh = mesh;
+    this.#stateDir = stateDir;
+    this.#publish = publish;
+    this.#log = log;
+  }
+
+  get current(): Applied | null {
+    return this.#current;
+  }
+
+  /** Updates that come in one turn of the event loop are one change. */
+  onUpdate(update: Update): void {
+    if (this.#pending === null) setImmediate(() => this.#apply());
+    this.#pending = update;
+  }
+
+  /** Starts on the configuration of the last run, for when the control API cannot be reached. True when there was one. */
+  restore(): boolean {
+    if (this.#stateDir === null || this.#current !== null) return false;
+    try {
+      const saved = JSON.parse(readFileSync(join(this.#stateDir, LAST_GOOD), 'utf8')) as Applied & { node: ProxyNode };
+      if (JSON.stringify(saved.node) !== JSON.stringify(this.#node)) return false;
+      this.#accept({
+        snapshot: saved.snapshot,
+        discovery: saved.discovery,
+        problems: saved.problems,
+        revision: saved.revision,
+      });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  #apply(): void {
+    const update = this.#pending!;
+    this.#pending = null;
+    const { snapshot, discovery, problems } = compile(new ResourceSet(update.resources), this.#node, this.#mesh);
+    this.#accept({ snapshot, discovery, problems: [...update.problems, ...problems], revision: update.revision });
+  }
+
+  #accept(next: Applied): void {
+    const discoveryText = JSON.stringify(next.discovery);
+    const sameSnapshot = this.#current?.snapshot.version === next.snapshot.version;
+    const sameDiscovery = discoveryText === this.#discoveryText;
+    const before = this.#current;
+    this.#current = sameSnapshot ? { ...next, snapshot: before!.snapshot } : next;
+    this.#discoveryText = discoveryText;
+    if (!sameSnapshot || !sameDiscovery) this.#saveSoon();
+    // Told even when nothing changed: the control API waits for the revision.
+    this.#publish(this.#current, sameSnapshot ? null : next.snapshot);
+  }
+
+  #saveSoon(): void {
+    if (this.#stateDir === null || this.#saving !== null) return;
+    this.#saving = setTimeout(() => {
+      this.#saving = null;
+      this.#save(this.#stateDir!);
+    }, 200);
+    this.#saving.unref();
+  }
+
+  #save(dir: string): void {
+    try {
+      mkdirSync(dir, { recursive: true });
+      const file = join(dir, LAST_GOOD);
+      writeFileSync(`${file}.new`, JSON.stringify({ ...this.#current, node: this.#node }));
+      renameSync(`${file}.new`, file);
+    } catch (error) {
+      this.#log('warn', `cannot keep the configuration in ${dir}: ${(error as Error).message}`);
+    }
+  }
+}

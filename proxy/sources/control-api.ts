@@ -1,0 +1,148 @@
+/** Resources from the control API: one long answer of changes. When it breaks off, what is in force stays, and it is asked again. */
+import { Agent, request, type Dispatcher } from 'undici';
+import { keyOf, type Resource } from '../istio/resource.ts';
+import type { Source, SourceLog, Update } from './source.ts';
+
+type Line =
+  | { readonly kind: 'set'; readonly revision: number; readonly resources: readonly Resource[] }
+  | {
+      readonly kind: 'change';
+      readonly revision: number;
+      readonly upserts: readonly Resource[];
+      readonly deletes: readonly string[];
+    }
+  | { readonly kind: 'ping' };
+
+/** The server pings every 10 s: silence for longer means that it is gone without a word. */
+const SILENCE_MS = 30_000;
+const FIRST_RETRY_MS = 100;
+const LAST_RETRY_MS = 5000;
+/** One line: the whole set of a very large mesh. */
+const MAX_LINE = 512 * 1024 * 1024;
+
+/** How this proxy reports what it runs. */
+export type Report = Readonly<Record<string, unknown>>;
+
+export class ControlApiSource implements Source {
+  readonly #url: string;
+  readonly #proxy: string;
+  readonly #log: SourceLog;
+  readonly #agent = new Agent({ bodyTimeout: SILENCE_MS, headersTimeout: 10_000, connect: { timeout: 3000 } });
+  readonly #resources = new Map<string, Resource>();
+  #onUpdate: (update: Update) => void = () => undefined;
+  #retry = FIRST_RETRY_MS;
+  #timer: NodeJS.Timeout | null = null;
+  #closed = false;
+  #connected = false;
+  #report: Report | null = null;
+  #reporting = false;
+
+  /** `proxy`: `<pod>.<namespace>`. */
+  constructor(url: string, proxy: string, log: SourceLog) {
+    this.#url = url.replace(/\/$/, '');
+    this.#proxy = encodeURIComponent(proxy);
+    this.#log = log;
+  }
+
+  start(onUpdate: (update: Update) => void): void {
+    this.#onUpdate = onUpdate;
+    void this.#connect();
+  }
+
+  close(): void {
+    this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    void this.#agent.destroy();
+  }
+
+  /** Tells the control API what is in force; only the newest report matters, and it is told again after an outage. */
+  report(report: Report): void {
+    this.#report = report;
+    void this.#send();
+  }
+
+  async #send(): Promise<void> {
+    if (this.#reporting || this.#closed) return;
+    this.#reporting = true;
+    try {
+      while (this.#report !== null) {
+        const body = JSON.stringify(this.#report);
+        const sent = this.#report;
+        const answer = await request(`${this.#url}/lateen/v1/proxies/${this.#proxy}`, {
+          dispatcher: this.#agent,
+          method: 'PUT',
+          headers: { 'content-type': 'application/json' },
+          body,
+        });
+        await answer.body.dump();
+        if (this.#report === sent) break;
+      }
+    } catch {
+      // It is told again when the stream is back: see #onOpen.
+    } finally {
+      this.#reporting = false;
+    }
+  }
+
+  async #connect(): Promise<void> {
+    try {
+      const answer = await request(`${this.#url}/lateen/v1/config?proxy=${this.#proxy}`, { dispatcher: this.#agent });
+      if (answer.statusCode !== 200)
+        throw new Error(`it answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 200)}`);
+      this.#onOpen();
+      await this.#readLines(answer);
+      throw new Error('it ended the stream');
+    } catch (error) {
+      if (this.#closed) return;
+      if (this.#connected)
+        this.#log(
+          'warn',
+          `lost the control API at ${this.#url} (${(error as Error).message}); the last configuration stays in force`,
+        );
+      this.#connected = false;
+      this.#timer = setTimeout(() => void this.#connect(), this.#retry * (0.75 + Math.random() / 2));
+      this.#retry = Math.min(this.#retry * 2, LAST_RETRY_MS);
+    }
+  }
+
+  #onOpen(): void {
+    this.#connected = true;
+    this.#retry = FIRST_RETRY_MS;
+    this.#log('info', `connected to the control API at ${this.#url}`);
+    if (this.#report !== null) void this.#send();
+  }
+
+  async #readLines(answer: Dispatcher.ResponseData): Promise<void> {
+    const parts: string[] = [];
+    let size = 0;
+    const decoder = new TextDecoder();
+    for await (const chunk of answer.body) {
+      const text = decoder.decode(chunk as Uint8Array, { stream: true });
+      let from = 0;
+      for (let lf = text.indexOf('\n'); lf >= 0; lf = text.indexOf('\n', from)) {
+        parts.push(text.slice(from, lf));
+        this.#onLine(parts.join(''));
+        parts.length = 0;
+        size = 0;
+        from = lf + 1;
+      }
+      if (from < text.length) parts.push(text.slice(from));
+      size += text.length - from;
+      if (size > MAX_LINE) throw new Error('it sent a line that is too long');
+    }
+  }
+
+  #onLine(text: string): void {
+    if (text === '') return;
+    const line = JSON.parse(text) as Line;
+    if (line.kind === 'ping') return;
+    if (line.kind === 'set') {
+      this.#resources.clear();
+      for (const r of line.resources) this.#resources.set(keyOf(r), r);
+    } else {
+      for (const r of line.upserts) this.#resources.set(keyOf(r), r);
+      for (const key of line.deletes) this.#resources.delete(key);
+    }
+    this.#onUpdate({ resources: [...this.#resources.values()], problems: [], revision: line.revision });
+  }
+}

@@ -1,0 +1,127 @@
+/** Resources from a directory of YAML files, read again when anything in it changes. */
+import { createHash } from 'node:crypto';
+import { watch, type FSWatcher } from 'node:fs';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import type { Problem } from '../istio/problem.ts';
+import { parseText } from '../istio/parse.ts';
+import type { Resource } from '../istio/resource.ts';
+import type { Source, SourceLog, Update } from './source.ts';
+
+/** Editors write in bursts; a ConfigMap swap is several events. */
+const DEBOUNCE_MS = 25;
+/** A watch can miss what happens on network file systems; a look now and then costs little. */
+const POLL_MS = 2000;
+const MAX_FILE_BYTES = 16 * 1024 * 1024;
+
+export class FileSource implements Source {
+  readonly #dir: string;
+  readonly #namespace: string;
+  readonly #log: SourceLog;
+  #onUpdate: (update: Update) => void = () => undefined;
+  #watcher: FSWatcher | null = null;
+  #timer: NodeJS.Timeout | null = null;
+  #poll: NodeJS.Timeout | null = null;
+  #seen = '';
+  #reading = false;
+  #again = false;
+  #closed = false;
+  /** The last version of each file that could be read without errors. */
+  readonly #good = new Map<string, readonly Resource[]>();
+
+  constructor(dir: string, namespace: string, log: SourceLog) {
+    this.#dir = dir;
+    this.#namespace = namespace;
+    this.#log = log;
+  }
+
+  start(onUpdate: (update: Update) => void): void {
+    this.#onUpdate = onUpdate;
+    this.#watch();
+    void this.#read();
+    this.#poll = setInterval(() => void this.#read(), POLL_MS);
+    this.#poll.unref();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watcher?.close();
+    if (this.#timer !== null) clearTimeout(this.#timer);
+    if (this.#poll !== null) clearInterval(this.#poll);
+  }
+
+  /** The directory is watched, never a file: a file is gone after an atomic rename. */
+  #watch(): void {
+    try {
+      this.#watcher = watch(this.#dir, { recursive: true }, () => this.#soon());
+      this.#watcher.on('error', (error) =>
+        this.#log('warn', `cannot watch ${this.#dir}: ${error.message}; looking every 2 s`),
+      );
+    } catch (error) {
+      this.#log('warn', `cannot watch ${this.#dir}: ${(error as Error).message}; looking every 2 s`);
+    }
+  }
+
+  #soon(): void {
+    if (this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      void this.#read();
+    }, DEBOUNCE_MS);
+  }
+
+  async #read(): Promise<void> {
+    if (this.#reading) {
+      this.#again = true;
+      return;
+    }
+    this.#reading = true;
+    try {
+      do {
+        this.#again = false;
+        await this.#readOnce();
+      } while (this.#again && !this.#closed);
+    } catch (error) {
+      this.#log('warn', `cannot read ${this.#dir}: ${(error as Error).message}`);
+    } finally {
+      this.#reading = false;
+    }
+  }
+
+  async #readOnce(): Promise<void> {
+    const texts = await this.#texts();
+    const seen = createHash('sha256').update(JSON.stringify(texts)).digest('hex');
+    if (seen === this.#seen || this.#closed) return;
+    this.#seen = seen;
+    const resources: Resource[] = [];
+    const problems: Problem[] = [];
+    const names = new Set(texts.map(([name]) => name));
+    for (const name of this.#good.keys()) if (!names.has(name)) this.#good.delete(name);
+    for (const [name, text] of texts) {
+      const parsed = parseText(text, { file: name, defaultNamespace: this.#namespace });
+      problems.push(...parsed.problems);
+      // A file with an error in it changes nothing: its last good version stays in force as a whole.
+      const broken = parsed.problems.some((p) => p.severity === 'error');
+      if (!broken || !this.#good.has(name)) this.#good.set(name, parsed.resources);
+      resources.push(...(this.#good.get(name) ?? []));
+    }
+    this.#onUpdate({ resources, problems, revision: 0 });
+  }
+
+  async #texts(): Promise<[string, string][]> {
+    const texts: [string, string][] = [];
+    for (const entry of await readdir(this.#dir, { recursive: true })) {
+      if (!/\.(?:ya?ml|json)$/i.test(entry)) continue;
+      const path = join(this.#dir, entry);
+      const info = await stat(path).catch(() => null);
+      if (info === null || !info.isFile()) continue;
+      if (info.size > MAX_FILE_BYTES) {
+        this.#log('warn', `${path} has ${info.size} bytes, more than ${MAX_FILE_BYTES}: not read`);
+        continue;
+      }
+      const text = await readFile(path, 'utf8').catch(() => null);
+      if (text !== null) texts.push([relative(this.#dir, path), text]);
+    }
+    return texts.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}

@@ -1,0 +1,64 @@
+/** Istio's standard metrics: names, labels in Istio's order, buckets (istio/proxy istio_stats.cc; Istio: Standard Metrics). */
+import type { Family } from '../core/registry.ts';
+import { ENVOY_BUCKETS } from '../core/histogram.ts';
+
+/** Labels that say who talked to whom: the first twenty of every series. */
+const PARTIES = [
+  'reporter',
+  'source_workload',
+  'source_canonical_service',
+  'source_canonical_revision',
+  'source_workload_namespace',
+  'source_principal',
+  'source_app',
+  'source_version',
+  'source_cluster',
+  'destination_workload',
+  'destination_workload_namespace',
+  'destination_principal',
+  'destination_app',
+  'destination_version',
+  'destination_service',
+  'destination_canonical_service',
+  'destination_canonical_revision',
+  'destination_service_name',
+  'destination_service_namespace',
+  'destination_cluster',
+] as const;
+
+export const HTTP_LABELS: readonly string[] = [
+  ...PARTIES,
+  'request_protocol',
+  'response_code',
+  'grpc_response_status',
+  'response_flags',
+  'connection_security_policy',
+];
+
+export const TCP_LABELS: readonly string[] = [
+  ...PARTIES,
+  'request_protocol',
+  'response_flags',
+  'connection_security_policy',
+];
+
+const httpCounter = (name: string, help: string): Family => family(name, help, 'counter', HTTP_LABELS);
+const httpHistogram = (name: string, help: string): Family => family(name, help, 'histogram', HTTP_LABELS);
+const tcpCounter = (name: string, help: string): Family => family(name, help, 'counter', TCP_LABELS);
+
+export const REQUESTS = httpCounter('istio_requests_total', 'HTTP and gRPC requests that have ended.');
+export const DURATION = httpHistogram(
+  'istio_request_duration_milliseconds',
+  'Time from the first byte of a request to the last byte of its response.',
+);
+export const REQUEST_BYTES = httpHistogram('istio_request_bytes', 'Size of requests, heads and bodies.');
+export const RESPONSE_BYTES = httpHistogram('istio_response_bytes', 'Size of responses, heads and bodies.');
+
+export const TCP_OPENED = tcpCounter('istio_tcp_connections_opened_total', 'TCP connections opened.');
+export const TCP_CLOSED = tcpCounter('istio_tcp_connections_closed_total', 'TCP connections closed.');
+export const TCP_SENT = tcpCounter('istio_tcp_sent_bytes_total', 'Bytes sent to downstream.');
+export const TCP_RECEIVED = tcpCounter('istio_tcp_received_bytes_total', 'Bytes received from downstream.');
+
+function family(name: string, help: string, type: Family['type'], labels: readonly string[]): Family {
+  return { name, help, type, labels, bounds: type === 'histogram' ? ENVOY_BUCKETS : [], kept: 1 };
+}

@@ -1,0 +1,17 @@
+/** Answers with what the route says, asking nobody. */
+import type { Filter, Reply } from '../live/verdict.ts';
+import type { RouteAction } from '../snapshot/route.ts';
+
+export type DirectResponse = Extract<RouteAction, { readonly kind: 'direct' }>;
+
+/** One reply, made once. It is `text/plain` when it has a body (Envoy's local replies); a route's header operations may say otherwise. */
+export function directResponseFilter({ status, body, bodyIsBase64 }: DirectResponse): Filter {
+  const bytes = Buffer.from(body, bodyIsBase64 ? 'base64' : 'utf8');
+  return (x) => {
+    x.decidedBy = x.route?.source ?? null;
+    x.reason = `The route answers ${status} by itself.`;
+    // The list is the caller's to change.
+    const headers = bytes.length === 0 ? [] : ['content-type', 'text/plain'];
+    return { kind: 'local', status, details: 'direct_response', headers, body: bytes } satisfies Reply;
+  };
+}

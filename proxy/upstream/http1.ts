@@ -1,0 +1,243 @@
+/** One HTTP/1.1 connection to an endpoint: sends a request, reads its response, and tells when it may be used again. */
+import type { Socket } from 'node:net';
+import type { HeaderList } from '../core/header-list.ts';
+import type { BodyFraming, Upstream, UpstreamEvents } from '../live/stream.ts';
+import { BatchWriter } from '../wire/batch-writer.ts';
+import { BodyReader, type BodyConsumer } from '../wire/http1-body.ts';
+import { DEFAULT_LIMITS, findHeadEnd, parseResponseHead, type Framing, type ResponseHead } from '../wire/http1-head.ts';
+import { chunkLine, CRLF, lastChunk } from '../wire/http1-write.ts';
+
+/** What the pool must know. */
+export type Http1Owner = {
+  /** The exchange is over and the connection is clean. */
+  onIdle(connection: Http1Connection): void;
+  onClosed(connection: Http1Connection): void;
+};
+
+/** More informational responses than this before the final one is an attack. */
+const MAX_INFORMATIONAL = 16;
+
+export class Http1Connection implements Upstream, BodyConsumer {
+  readonly socket: Socket;
+  /** `127.0.0.1:51234` */
+  readonly local: string;
+  /** Requests answered. */
+  served = 0;
+  /** `performance.now()` when it became idle. */
+  idleSince = 0;
+  closed = false;
+  /** What the server said in Keep-Alive (`timeout=5`). */
+  keepAliveHint = '';
+  readonly #owner: Http1Owner;
+  readonly #out: BatchWriter;
+  #events: UpstreamEvents | null = null;
+  #method = '';
+  #chunkedOut = false;
+  #requestEnded = false;
+  #reader: BodyReader | null = null;
+  #keepAlive = false;
+  #carry: Buffer | null = null;
+  #scanned = 0;
+  #informational = 0;
+  #gotBytes = false;
+  #cause = '';
+
+  constructor(socket: Socket, owner: Http1Owner) {
+    this.socket = socket;
+    this.local = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+    this.#owner = owner;
+    this.#out = new BatchWriter(socket);
+    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    socket.on('drain', () => this.#events?.onUpstreamDrain());
+    socket.on('end', () => this.#onEnd());
+    socket.on('error', (error: NodeJS.ErrnoException) => (this.#cause = error.code ?? error.message));
+    socket.on('close', () => this.#onClose());
+  }
+
+  get busy(): boolean {
+    return this.#events !== null;
+  }
+
+  /** `head`: the whole request head as text. `body`: what follows it. */
+  send(method: string, head: string, body: BodyFraming, events: UpstreamEvents): void {
+    this.#events = events;
+    this.#method = method;
+    this.#chunkedOut = body === 'chunked';
+    this.#requestEnded = body === 'none';
+    this.#reader = null;
+    this.#scanned = 0;
+    this.#informational = 0;
+    this.#gotBytes = false;
+    this.#out.text(head);
+  }
+
+  sendData(chunk: Buffer): boolean {
+    if (this.#chunkedOut) this.#out.text(chunkLine(chunk.length));
+    this.#out.bytes(chunk);
+    if (this.#chunkedOut) this.#out.text(CRLF);
+    return !this.socket.writableNeedDrain;
+  }
+
+  sendEnd(trailers: HeaderList): void {
+    if (this.#chunkedOut) this.#out.text(lastChunk(trailers));
+    this.#requestEnded = true;
+  }
+
+  flush(): void {
+    this.#out.flush();
+  }
+
+  pause(): void {
+    this.socket.pause();
+  }
+
+  resume(): void {
+    this.socket.resume();
+  }
+
+  abort(): void {
+    this.#events = null;
+    this.socket.destroy();
+  }
+
+  takeOver(): { socket: Socket; early: Buffer | null } {
+    const early = this.#carry;
+    this.#events = null;
+    this.#carry = null;
+    this.closed = true;
+    for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
+    this.#owner.onClosed(this);
+    return { socket: this.socket, early };
+  }
+
+  close(): void {
+    this.socket.destroy();
+  }
+
+  /** Payload found by the body reader. */
+  onBodyData(chunk: Buffer): void {
+    this.#events?.onUpstreamData(chunk);
+  }
+
+  #onData(bytes: Buffer): void {
+    const events = this.#events;
+    // Bytes nobody asked for: never to be taken for the answer to a later request (CVE-2026-48931).
+    if (events === null) return void this.socket.destroy();
+    this.#gotBytes = true;
+    let at = 0;
+    if (this.#reader === null) {
+      const all = this.#carry === null ? bytes : Buffer.concat([this.#carry, bytes]);
+      this.#carry = null;
+      at = this.#readHeads(all, events);
+      bytes = all;
+    }
+    if (at >= 0 && this.#reader !== null && this.#events === events) this.#readBody(bytes, at, events);
+    events.onUpstreamReadEnd();
+  }
+
+  /** Reads heads up to the final one; returns where its body starts, or -1. */
+  #readHeads(bytes: Buffer, events: UpstreamEvents): number {
+    let at = 0;
+    for (;;) {
+      const end = findHeadEnd(bytes, at, this.#scanned);
+      if (end < 0) {
+        if (bytes.length - at > DEFAULT_LIMITS.maxBytes) return this.#protocol('http1.headers_too_large');
+        if (at === 0 && !'HTTP/1.'.startsWith(bytes.latin1Slice(0, Math.min(7, bytes.length))))
+          return this.#protocol('http1.invalid_status_line');
+        this.#scanned = bytes.length - at;
+        if (at < bytes.length) this.#carry = at === 0 ? bytes : Buffer.from(bytes.subarray(at));
+        return -1;
+      }
+      this.#scanned = 0;
+      const head = parseResponseHead(bytes, at, end, DEFAULT_LIMITS);
+      if (head.problem) return this.#protocol(head.details);
+      const headBytes = end + 4 - at;
+      at = end + 4;
+      if (head.status >= 100 && head.status < 200 && head.status !== 101) {
+        if (++this.#informational > MAX_INFORMATIONAL) return this.#protocol('http1.too_many_informational');
+        events.onUpstreamInformational(upstreamHead(head, 'none', headBytes));
+        if (this.#events !== events) return -1;
+        continue;
+      }
+      return this.#onFinalHead(head, bytes, at, headBytes, events);
+    }
+  }
+
+  #onFinalHead(head: ResponseHead, bytes: Buffer, at: number, headBytes: number, events: UpstreamEvents): number {
+    if (head.status === 101) {
+      // The tunnel begins right after the head: whatever came with it is the other protocol's.
+      this.#carry = at < bytes.length ? Buffer.from(bytes.subarray(at)) : null;
+      events.onUpstreamHead(upstreamHead(head, 'none', headBytes));
+      return -1;
+    }
+    const framing: Framing = hasNoBody(this.#method, head.status) ? 'none' : head.framing;
+    this.#keepAlive = head.keepAlive && framing !== 'close';
+    if (head.keepAliveHint !== null) this.keepAliveHint = head.keepAliveHint;
+    this.#reader = new BodyReader(framing, head.contentLength);
+    const empty = this.#reader.done && framing === 'length';
+    events.onUpstreamHead(upstreamHead(head, empty ? 'none' : framing, headBytes));
+    return at;
+  }
+
+  #readBody(bytes: Buffer, at: number, events: UpstreamEvents): void {
+    const reader = this.#reader!;
+    const stop = reader.done ? at : reader.read(bytes, at, this);
+    if (this.#events !== events) return;
+    if (reader.problem !== null) return void this.#protocol(reader.problem.details);
+    if (reader.done) this.#onComplete(stop < bytes.length, events);
+  }
+
+  #onComplete(surplus: boolean, events: UpstreamEvents): void {
+    const trailers = this.#reader!.trailers;
+    this.#events = null;
+    this.#reader = null;
+    this.served++;
+    // Reusable only when both messages ended exactly here (CVE-2025-4366: an undrained request body must not be reused).
+    if (surplus || !this.#requestEnded || !this.#keepAlive) this.socket.destroy();
+    else this.#owner.onIdle(this);
+    events.onUpstreamEnd(trailers);
+  }
+
+  #protocol(details: string): -1 {
+    const events = this.#events;
+    this.#events = null;
+    this.socket.destroy();
+    events?.onUpstreamProblem({ kind: 'protocol', details });
+    return -1;
+  }
+
+  #onEnd(): void {
+    const events = this.#events;
+    if (events !== null && this.#reader?.finish() === true) {
+      this.#keepAlive = false;
+      this.#onComplete(false, events);
+      events.onUpstreamReadEnd();
+    } else {
+      this.socket.destroy();
+    }
+  }
+
+  #onClose(): void {
+    this.closed = true;
+    const events = this.#events;
+    this.#events = null;
+    this.#owner.onClosed(this);
+    events?.onUpstreamProblem({
+      kind: 'reset',
+      cause: this.#cause,
+      reused: this.served > 0,
+      gotBytes: this.#gotBytes,
+    });
+  }
+}
+
+const hasNoBody = (method: string, status: number): boolean => method === 'HEAD' || status === 204 || status === 304;
+
+const upstreamHead = (head: ResponseHead, framing: BodyFraming, bytes: number) => ({
+  status: head.status,
+  reason: head.reason,
+  headers: head.headers,
+  framing,
+  upgrade: head.upgrade,
+  bytes,
+});

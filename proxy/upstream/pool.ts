@@ -1,0 +1,153 @@
+/**
+ * The connections to one endpoint: lease, return, cap, drain. Idle connections are reused newest first, so that the surplus of
+ * a burst ages out. A request that finds none waits for the first that is free: a new one, or one that comes back.
+ */
+import type { Socket } from 'node:net';
+import type { LiveCluster } from '../live/cluster.ts';
+import type { LiveEndpoint } from '../live/endpoint.ts';
+import { dial } from './connect.ts';
+import { Http1Connection, type Http1Owner } from './http1.ts';
+
+/** Who waits for a connection. */
+export type Waiter = {
+  onLease(connection: Http1Connection): void;
+  onLeaseFailed(problem: LeaseProblem): void;
+};
+
+export type LeaseProblem =
+  | { readonly kind: 'overflow' }
+  | { readonly kind: 'connect-failed'; readonly cause: string }
+  | { readonly kind: 'connect-timeout' };
+
+/** Never keep an idle connection longer than a server's announced patience, less the time a request may be under way. */
+const HINT_MARGIN_MS = 1000;
+
+export class Pool implements Http1Owner {
+  readonly endpoint: LiveEndpoint;
+  readonly #cluster: LiveCluster;
+  readonly #from: string;
+  readonly #idle: Http1Connection[] = [];
+  readonly #open = new Set<Http1Connection>();
+  readonly #waiting: Waiter[] = [];
+  readonly #dialing = new Set<() => void>();
+  #draining = false;
+
+  /** `from`: the workload's own address, see `Dial`. */
+  constructor(cluster: LiveCluster, endpoint: LiveEndpoint, from: string) {
+    this.#cluster = cluster;
+    this.endpoint = endpoint;
+    this.#from = from;
+  }
+
+  get open(): number {
+    return this.#open.size;
+  }
+
+  /** A connection now, or null: `waiter` is told later. `fresh`: no connection that has served before. */
+  lease(waiter: Waiter, fresh: boolean): Http1Connection | null {
+    if (!fresh) {
+      for (let c = this.#idle.pop(); c !== undefined; c = this.#idle.pop())
+        if (!c.closed && !c.socket.destroyed) return c;
+    }
+    const { maxConnections, maxPendingRequests } = this.#cluster.settings;
+    if (this.#cluster.pending >= maxPendingRequests) {
+      waiter.onLeaseFailed({ kind: 'overflow' });
+      return null;
+    }
+    this.#cluster.pending++;
+    this.#waiting.push(waiter);
+    if (this.#cluster.connections < maxConnections) this.#dial();
+    return null;
+  }
+
+  cancel(waiter: Waiter): void {
+    const i = this.#waiting.indexOf(waiter);
+    if (i < 0) return;
+    this.#waiting.splice(i, 1);
+    this.#cluster.pending--;
+  }
+
+  onIdle(connection: Http1Connection): void {
+    const { maxRequestsPerConnection } = this.#cluster.settings;
+    const worn = maxRequestsPerConnection > 0 && connection.served >= maxRequestsPerConnection;
+    if (worn) return connection.close();
+    const waiter = this.#next();
+    if (waiter !== undefined) return waiter.onLease(connection);
+    if (this.#draining) return connection.close();
+    connection.idleSince = performance.now();
+    this.#idle.push(connection);
+  }
+
+  onClosed(connection: Http1Connection): void {
+    if (!this.#open.delete(connection)) return;
+    this.#cluster.connections--;
+    const i = this.#idle.indexOf(connection);
+    if (i >= 0) this.#idle.splice(i, 1);
+    // Someone may have waited for this very place.
+    if (this.#waiting.length > this.#dialing.size) this.#dial();
+  }
+
+  /** Closes what has been idle for too long. `now`: `performance.now()`. */
+  sweep(now: number): void {
+    const { idleTimeout } = this.#cluster.settings;
+    while (this.#idle.length > 0) {
+      const oldest = this.#idle[0]!;
+      const hint = /timeout=(\d{1,6})/.exec(oldest.keepAliveHint);
+      const limit =
+        hint === null ? idleTimeout : Math.min(idleTimeout, Math.max(0, Number(hint[1]) * 1000 - HINT_MARGIN_MS));
+      if (now - oldest.idleSince < limit) return;
+      this.#idle.shift();
+      oldest.close();
+    }
+  }
+
+  /** No new connections; idle ones close now, busy ones when they are done. */
+  drain(): void {
+    this.#draining = true;
+    for (const c of this.#idle.splice(0)) c.close();
+  }
+
+  /** True when nothing is open, under way or waited for. */
+  get empty(): boolean {
+    return this.#open.size === 0 && this.#dialing.size === 0 && this.#waiting.length === 0;
+  }
+
+  /** Back in service (its endpoint returned). */
+  undrain(): void {
+    this.#draining = false;
+  }
+
+  #next(): Waiter | undefined {
+    const waiter = this.#waiting.shift();
+    if (waiter !== undefined) this.#cluster.pending--;
+    return waiter;
+  }
+
+  #dial(): void {
+    const { settings } = this.#cluster;
+    this.#cluster.connections++;
+    const cancel = dial(
+      {
+        host: this.endpoint.address,
+        port: this.endpoint.port,
+        from: this.#from,
+        tls: settings.tls,
+        timeout: settings.connectTimeout,
+      },
+      {
+        onConnected: (socket: Socket) => {
+          this.#dialing.delete(cancel);
+          const connection = new Http1Connection(socket, this);
+          this.#open.add(connection);
+          this.onIdle(connection);
+        },
+        onDialFailed: (cause, timedOut) => {
+          this.#dialing.delete(cancel);
+          this.#cluster.connections--;
+          this.#next()?.onLeaseFailed(timedOut ? { kind: 'connect-timeout' } : { kind: 'connect-failed', cause });
+        },
+      },
+    );
+    this.#dialing.add(cancel);
+  }
+}

@@ -1,0 +1,8 @@
+/** One data-plane worker thread: the data plane, and its line to the main thread. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { createDataPlane } from './data-plane.ts';
+import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+
+const port = parentPort!;
+const plane = createDataPlane(workerData as WorkerSetup, (message: FromWorker) => port.postMessage(message));
+port.on('message', (message: ToWorker) => plane.tell(message));

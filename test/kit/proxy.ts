@@ -1,0 +1,213 @@
+/** A data plane in the test's own process, on a snapshot the test makes: the request path with real sockets and nothing else. */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { clusterName, ms, routeName, tableName } from '#proxy/core/brand.ts';
+import { createDataPlane } from '#proxy/data-plane.ts';
+import type { FromWorker } from '#proxy/messages.ts';
+import type { Cluster } from '#proxy/snapshot/cluster.ts';
+import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
+import type { HttpListener } from '#proxy/snapshot/listener.ts';
+import type { ProxyNode } from '#proxy/snapshot/node.ts';
+import type { Route } from '#proxy/snapshot/route.ts';
+import type { Snapshot } from '#proxy/snapshot/snapshot.ts';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export const NODE: ProxyNode = {
+  role: 'sidecar',
+  name: 'test-0',
+  namespace: 'default',
+  workload: 'test',
+  serviceAccount: 'default',
+  labels: { app: 'test', version: 'v1' },
+  ip: '127.0.0.1',
+  canonicalService: 'test',
+  canonicalRevision: 'v1',
+  cluster: 'Kubernetes',
+  trustDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+  portMap: {},
+  appPorts: {},
+};
+
+export function route(over: Partial<Route> = {}): Route {
+  return {
+    name: routeName('default'),
+    match: { path: null, method: null, authority: null, scheme: null, headers: [], query: [] },
+    action: { kind: 'forward', split: [{ cluster: clusterName('origin'), weight: 1, requestHeaders: null, responseHeaders: null }], rewrite: null },
+    timeout: null,
+    retry: null,
+    fault: null,
+    cors: null,
+    mirrors: [],
+    requestHeaders: null,
+    responseHeaders: null,
+    operation: 'origin:80/*',
+    source: null,
+    ...over,
+  };
+}
+
+export function cluster(name: string, over: Partial<Cluster> = {}): Cluster {
+  return {
+    name: clusterName(name),
+    discovery: { kind: 'endpoints' },
+    service: { host: `${name}.default.svc.cluster.local`, name, namespace: 'default' },
+    direction: 'outbound',
+    protocol: 'http',
+    balancing: { kind: 'ROUND_ROBIN' },
+    connectTimeout: ms(2000),
+    idleTimeout: ms(3_600_000),
+    maxConnections: 4_294_967_295,
+    maxPendingRequests: 4_294_967_295,
+    maxRequests: 4_294_967_295,
+    maxRequestsPerConnection: 0,
+    tls: null,
+    source: null,
+    ...over,
+  };
+}
+
+export const endpoint = (port: number, address = '127.0.0.1'): Endpoint => ({ address, port, weight: 1, healthy: true, locality: '' });
+
+export type TestProxy = AsyncDisposable & {
+  readonly port: number;
+  /** Parsed access-log lines, when they are on disk. */
+  log(): Promise<readonly Record<string, unknown>[]>;
+  apply(snapshot: Partial<Snapshot>, discovery?: Discovery): Promise<void>;
+};
+
+export type TestProxyOptions = {
+  readonly routes?: readonly Route[];
+  readonly clusters?: readonly Cluster[];
+  readonly endpoints?: Readonly<Record<string, readonly Endpoint[]>>;
+  readonly listener?: Partial<HttpListener>;
+};
+
+/** One HTTP listener on a free port; by default everything goes to the cluster `origin`. */
+export async function startProxy(options: TestProxyOptions): Promise<TestProxy> {
+  const port = await freePort();
+  const dir = mkdtempSync(join(tmpdir(), 'lateen-test-'));
+  const logFile = join(dir, 'access.log');
+  const waiting: { readonly kind: FromWorker['kind']; readonly done: () => void }[] = [];
+  const plane = createDataPlane({ node: NODE, accessLog: logFile, sharedLog: false }, (message) => {
+    const i = waiting.findIndex((w) => w.kind === message.kind);
+    if (message.kind === 'bind-problem') throw new Error(message.problem.message);
+    if (i >= 0) waiting.splice(i, 1)[0]!.done();
+  });
+  const told = (kind: FromWorker['kind']): Promise<void> => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    waiting.push({ kind, done: resolve });
+    return promise;
+  };
+  let version = 0;
+  const base = snapshotOf(port, options);
+  const apply = async (over: Partial<Snapshot>, discovery?: Discovery): Promise<void> => {
+    const applied = told('applied');
+    plane.tell({
+      kind: 'snapshot',
+      snapshot: { ...base, ...over, version: String(++version) },
+      discovery: discovery ?? { endpoints: options.endpoints ?? {}, workloads: {} },
+    });
+    await applied;
+  };
+  await apply({});
+  const drained = async (): Promise<void> => {
+    const over = told('drained');
+    plane.tell({ kind: 'drain', within: 0 });
+    await over;
+  };
+  let lines: Record<string, unknown>[] | null = null;
+  return {
+    port,
+    apply,
+    async log() {
+      if (lines === null) {
+        await drained();
+        lines = readFileSync(logFile, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+      }
+      return lines;
+    },
+    async [Symbol.asyncDispose]() {
+      if (lines === null) await drained();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+function snapshotOf(port: number, options: TestProxyOptions): Snapshot {
+  const clusters = options.clusters ?? [cluster('origin')];
+  return {
+    version: '0',
+    node: NODE,
+    listeners: [
+      {
+        kind: 'http',
+        name: 'test',
+        address: '127.0.0.1',
+        port,
+        direction: 'outbound',
+        authz: null,
+        pick: 'fixed',
+        tables: {},
+        fallback: tableName('test'),
+        forwardProxy: null,
+        ...options.listener,
+      },
+    ],
+    tables: {
+      test: { name: tableName('test'), virtualHosts: [{ name: 'all', domains: ['*'], routes: options.routes ?? [route()] }] },
+    },
+    clusters: Object.fromEntries(clusters.map((c) => [c.name, c])),
+    telemetry: { tracingPercent: 0, accessLog: true },
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** An origin that speaks raw bytes. `onConnection` is given each socket. */
+export async function rawOrigin(onConnection: (socket: Socket, nth: number) => void): Promise<AsyncDisposable & { readonly port: number }> {
+  const sockets = new Set<Socket>();
+  let nth = 0;
+  const server: Server = createServer((socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+    socket.on('error', () => undefined);
+    onConnection(socket, nth++);
+  });
+  server.listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  return {
+    port: (server.address() as AddressInfo).port,
+    async [Symbol.asyncDispose]() {
+      for (const socket of sockets) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Sends bytes, reads until the connection ends or `until` has come; latin1 text of all that came, and how it ended. */
+export function exchange(port: number, bytes: string, until?: string | RegExp): Promise<{ text: string; ended: 'open' | 'end' | 'reset' }> {
+  const { promise, resolve } = Promise.withResolvers<{ text: string; ended: 'open' | 'end' | 'reset' }>();
+  const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(bytes, 'latin1'));
+  let text = '';
+  const finish = (ended: 'open' | 'end' | 'reset'): void => {
+    resolve({ text, ended });
+    socket.destroy();
+  };
+  socket.setEncoding('latin1');
+  socket.on('data', (chunk: string) => {
+    text += chunk;
+    if (until !== undefined && (typeof until === 'string' ? text.includes(until) : until.test(text))) finish('open');
+  });
+  socket.on('end', () => finish('end'));
+  socket.on('error', () => finish('reset'));
+  return promise;
+}
