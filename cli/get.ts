@@ -114,11 +114,4 @@ async function read<T>(api: Api, { info, name }: Wanted, flags: Flags, accept?: 
   );
 }
 
-const cellOf = (cell: unknown): string =>
-  cell === null || cell === undefined
-    ? ''
-    : Array.isArray(cell)
-      ? cell.join(',')
-      : typeof cell === 'object'
-        ? JSON.stringify(cell)
-        : String(cell);
+const cellOf = (cell: unknown): string => (typeof cell === 'string' ? cell : cell === null || cell === undefined ? '' : JSON.stringify(cell));

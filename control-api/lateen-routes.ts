@@ -17,9 +17,11 @@ export type LateenContext = {
   readonly store: HistoryStore;
   readonly ready: () => Readiness;
   readonly analyze: (resources: ResourceSet) => readonly Problem[];
+  /** Of files and other sources: what could not be taken over. */
+  readonly problems: () => readonly Problem[];
 };
 
-export function lateenRoutes({ store, ready, analyze }: LateenContext): readonly Route[] {
+export function lateenRoutes({ store, ready, analyze, problems }: LateenContext): readonly Route[] {
   return [
     {
       method: 'GET',
@@ -38,6 +40,7 @@ export function lateenRoutes({ store, ready, analyze }: LateenContext): readonly
         return { problems: problems.filter((p) => namespace === undefined || p.resource?.namespace === namespace) };
       },
     },
+    { method: 'GET', path: '/lateen/v1/problems', handler: () => ({ problems: problems() }) },
     {
       method: 'GET',
       path: '/lateen/v1/history',

@@ -30,6 +30,8 @@ export type ControlApiOptions = {
   readonly analyze: (resources: ResourceSet) => readonly Problem[];
   /** Lateen's own. */
   readonly version: string;
+  /** What is wrong with files and other sources, for `GET /lateen/v1/problems`. */
+  readonly problems?: () => readonly Problem[];
   /** Names besides localhost and loopback addresses under which it may be asked. */
   readonly allowHosts?: readonly string[];
   /** More routes: the console. */
@@ -64,7 +66,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   answerErrors(app, log);
   for (const { method, path, handler } of [
     ...kubeRoutes(context, options.version),
-    ...lateenRoutes({ store, ready: options.ready, analyze: options.analyze }),
+    ...lateenRoutes({ store, ready: options.ready, analyze: options.analyze, problems: options.problems ?? (() => []) }),
     ...proxyRoutes(proxies),
     ...(options.routes ?? []),
   ]) {

@@ -20,8 +20,8 @@ export const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'] as const;
 /** Bytes a slow client may have waiting before the command's output is held back. */
 const MOST_WAITING = 1024 * 1024;
 
-/** Starts the command. Throws a StatusError when it cannot be started. */
-export function exec({ store, runtime }: KubeContext, call: Call): ExecProcess {
+/** Checks what can be checked before; what it returns starts the command. Both throw a StatusError when it cannot be started. */
+export function exec({ store, runtime }: KubeContext, call: Call): () => ExecProcess {
   const { query, target } = call;
   const pod = existing({ store }, call);
   const container = containerOf(pod, query.get('container'));
@@ -31,9 +31,11 @@ export function exec({ store, runtime }: KubeContext, call: Call): ExecProcess {
     throw badRequest('there are no terminals here: containers are plain processes of this machine. Leave out -t (--tty)');
   }
   if (runtime === null) throw unavailable('no pods run here: the control API was started without a runner');
-  const started = runtime.exec(target.namespace, target.name!, container, command);
-  if (started === null) throw badRequest(`container "${container}" of pod "${target.name}" is not running`);
-  return started;
+  return () => {
+    const started = runtime.exec(target.namespace, target.name!, container, command);
+    if (started === null) throw badRequest(`container "${container}" of pod "${target.name}" is not running`);
+    return started;
+  };
 }
 
 /** Carries bytes between the command and the client until the command ends or the client goes away. */

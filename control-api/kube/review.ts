@@ -1,7 +1,7 @@
 /** Questions about rights, which clients such as `kubectl auth can-i` ask; whoever reaches this API may do everything. */
+import type { FastifyRequest } from 'fastify';
 import { bytesOf, type Route } from '../route.ts';
-import { decodeBody, isObject, type JsonObject } from './body.ts';
-import { badRequest } from './status-error.ts';
+import { decodeBody, isObject, mediaType, type JsonObject } from './body.ts';
 
 const EVERYTHING = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] };
 const EVERY_PATH = { verbs: ['*'], nonResourceURLs: ['*'] };
@@ -17,10 +17,17 @@ export function reviewRoutes(): readonly Route[] {
     method: 'POST',
     path: `/apis/authorization.k8s.io/v1/${kind.toLowerCase()}s`,
     handler: (request, reply) => {
-      const body = decodeBody(bytesOf(request), request.headers['content-type']);
-      if (!isObject(body)) throw badRequest(`expected a ${kind} in the body`);
+      const body = questionOf(request);
       const answer: JsonObject = { ...body, apiVersion: 'authorization.k8s.io/v1', kind, status: status as JsonObject };
       return reply.code(201).type('application/json').send(JSON.stringify(answer));
     },
   }));
+}
+
+/** kubectl asks in protobuf; the answer is the same whatever the question. */
+function questionOf(request: FastifyRequest): JsonObject {
+  const type = request.headers['content-type'];
+  if (mediaType(type) === 'application/vnd.kubernetes.protobuf') return {};
+  const body = decodeBody(bytesOf(request), type);
+  return isObject(body) ? body : {};
 }

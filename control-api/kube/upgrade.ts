@@ -23,8 +23,10 @@ export function serveUpgrades(server: Server, context: KubeContext, allowHosts: 
       const denied = refusal(request.headers, true, allowHosts);
       if (denied !== null) throw denied;
       const call = callOf(request);
+      // First what is wrong with the request itself: of two errors, kubectl shows the one of its second try, over SPDY.
+      const start = exec(context, call);
       checkProtocol(request);
-      const command = exec(context, call);
+      const command = start();
       socket.once('close', () => command.kill());
       sockets.handleUpgrade(request, socket, head, (client) => carry(client, command, call.query));
     } catch (error) {

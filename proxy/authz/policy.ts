@@ -38,7 +38,10 @@ export function connectionAuthorizer(authz: Authz, env: AuthzEnv): (connection: 
 }
 
 function judgeOf<S>(authz: Authz, make: MakeLeaf<S>): (subject: S) => Denial | null {
-  const deny = linkRules(authz.deny, 'broad', make).map(({ test, id, policy }) => ({ test, denial: denied(id, policy) }));
+  const deny = linkRules(authz.deny, 'broad', make).map(({ test, id, policy }) => ({
+    test,
+    denial: denied(id, policy),
+  }));
   const allow = linkRules(authz.allow, 'narrow', make).map(({ test }) => test);
   // Without an ALLOW policy everything is allowed; with one that has no rules, nothing is.
   const none = authz.allow.length === 0 ? null : notAllowed(authz.allow);

@@ -38,19 +38,12 @@ function selects(c: Context, { spec }: Written): boolean {
 
 /**
  * CUSTOM asks an external authorizer: while there is none to ask, what it is for is refused, as Istio does without a provider.
- * A dry run must not change anything.
+ * So is an action that is unknown. A dry run must not change anything.
  */
 function actionOf({ metadata, spec }: Written): Action {
   if (metadata.annotations?.['istio.io/dry-run'] === 'true') return 'audit';
-  switch (spec?.action ?? 'ALLOW') {
-    case 'ALLOW':
-      return 'allow';
-    case 'AUDIT':
-      return 'audit';
-    case 'DENY':
-    case 'CUSTOM':
-      return 'deny';
-  }
+  const action = spec?.action ?? 'ALLOW';
+  return action === 'ALLOW' ? 'allow' : action === 'AUDIT' ? 'audit' : 'deny';
 }
 
 /** No rules at all match nothing: `spec: {}` is an ALLOW policy that allows nothing. */

@@ -1,7 +1,7 @@
 /** Resources → what they mean for one proxy. The passes in order; pure, and total: it never throws. */
 import { hash64 } from '../core/hash.ts';
 import type { Problem } from '../istio/problem.ts';
-import type { ResourceSet } from '../istio/resource.ts';
+import { ResourceSet } from '../istio/resource.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { Discovery } from '../snapshot/endpoints.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
@@ -16,6 +16,7 @@ import { freeze } from './freeze.ts';
 import { compileGateway } from './gateway.ts';
 import { compileInbound, type Inbound } from './inbound.ts';
 import { compileOutbound } from './outbound.ts';
+import { separate } from './separate.ts';
 import { compileTelemetry } from './telemetry.ts';
 import { workloadTable } from './workloads.ts';
 
@@ -28,6 +29,21 @@ export type CompileResult = {
 };
 
 export function compile(resources: ResourceSet, node: ProxyNode, mesh: MeshSettings): CompileResult {
+  try {
+    return attempt(resources, node, mesh, []);
+  } catch (e) {
+    // Something came past validation with a shape nobody foresaw: everything is validated anew, and what fails is left out.
+    const { sound, problems } = separate(resources);
+    try {
+      return attempt(sound, node, mesh, problems);
+    } catch {
+      const message = `could not be compiled: ${e instanceof Error ? (e.stack ?? e.message) : String(e)}`;
+      return attempt(new ResourceSet([]), node, mesh, [...problems, { severity: 'error', path: '', message }]);
+    }
+  }
+}
+
+function attempt(resources: ResourceSet, node: ProxyNode, mesh: MeshSettings, before: readonly Problem[]): CompileResult {
   const c = readContext(resources, node, mesh);
   const inbound: Inbound = node.role === 'sidecar' ? compileInbound(c) : { ...NOTHING, endpoints: {} };
   const parts = node.role === 'sidecar' ? [compileOutbound(c), compileEgress(c), inbound] : [compileGateway(c)];
@@ -35,7 +51,7 @@ export function compile(resources: ResourceSet, node: ProxyNode, mesh: MeshSetti
   const snapshot = assemble(c, parts, outbound);
   const endpoints = { ...endpointsOf(outbound, c.slices, c.book), ...inbound.endpoints };
   const discovery: Discovery = { endpoints: sorted(endpoints), workloads: workloadTable(c.book, node) };
-  return { snapshot, discovery: freeze(discovery), problems: c.problems.list };
+  return { snapshot, discovery: freeze(discovery), problems: [...before, ...c.problems.list] };
 }
 
 const NOTHING: Part = { listeners: [], tables: [], clusters: [] };

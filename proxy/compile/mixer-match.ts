@@ -1,4 +1,5 @@
 /** A Mixer match → a predicate over requests to this workload. What the server knows of itself is folded in. */
+import { regexProblem } from '../core/regex.ts';
 import type { Expression } from '../istio/mixer-expression.ts';
 import type { Predicate } from '../snapshot/authz.ts';
 import type { Context } from './context.ts';
@@ -112,6 +113,7 @@ function call(e: Extract<Expression, { readonly kind: 'call' }>, env: Env): Pred
       case 'match':
         return matches(value, text === '*' ? { kind: 'prefix', value: '' } : compilePattern(text));
       case 'matches':
+        if (regexProblem(text) !== null) throw new Unreadable(pattern.at, `expected a regular expression, got "${text}"`);
         // Go's regexp.MatchString finds the expression anywhere.
         return matches(value, { kind: 'regex', value: `(?s:.*)(?:${text})(?s:.*)` });
       default:

@@ -23,7 +23,7 @@ export function compileRoutes(vs: Rules, place: Place, clusterFor: ClusterFor, p
     for (const [j, match] of matches.entries()) {
       if (match !== null && !appliesHere(match, place, vs.metadata.namespace)) continue;
       const path = match === null ? `spec.http[${i}]` : `spec.http[${i}].match[${j}]`;
-      const route = problems.guard(vs, null, () => compileRoute(vs, rule, match, path, place, clusterFor));
+      const route = compileRoute(vs, rule, match, path, place, clusterFor);
       if (route === null) {
         problems.error(vs, `spec.http[${i}]`, 'expected a route, a redirect or a directResponse; the rule is left out');
         continue;

@@ -81,7 +81,8 @@ function fromService(resource: Resource<ServiceSpec>, suffix: string): MeshServi
 function fromEntry(resource: Resource<ServiceEntrySpec>): readonly MeshService[] {
   const { metadata, spec } = resource;
   const ports = (spec.ports ?? []).flatMap((p): ServicePort[] => {
-    const protocol = protocolNamed(p.protocol, p.number);
+    // Not sniffed: what an outside service speaks is opaque unless it is declared.
+    const protocol = protocolNamed(p.protocol ?? 'TCP', p.number);
     return protocol === null ? [] : [{ number: p.number, name: p.name, protocol, target: p.targetPort ?? null }];
   });
   return spec.hosts.map((host) => ({

@@ -20,7 +20,38 @@ describe('host and port', () => {
     });
   }
 
-  for (const authority of ['', ':80', 'a b', 'a,b', 'a/b', 'a:b', 'user@host', 'a:0', 'a:080', 'a:65536', 'a:99999', 'a:', 'a:80:81', '::1', '::1:80', '[::1', '[]', '[12]', '[::1]x', '[::1]:', 'a..b', '.a', '.', 'a%2fb', 'é', 'a#b', 'a?b', 'a\\b', `${'a'.repeat(254)}`, 'a\0']) {
+  for (const authority of [
+    '',
+    ':80',
+    'a b',
+    'a,b',
+    'a/b',
+    'a:b',
+    'user@host',
+    'a:0',
+    'a:080',
+    'a:65536',
+    'a:99999',
+    'a:',
+    'a:80:81',
+    '::1',
+    '::1:80',
+    '[::1',
+    '[]',
+    '[12]',
+    '[::1]x',
+    '[::1]:',
+    'a..b',
+    '.a',
+    '.',
+    'a%2fb',
+    'é',
+    'a#b',
+    'a?b',
+    'a\\b',
+    `${'a'.repeat(254)}`,
+    'a\0',
+  ]) {
     test(`${JSON.stringify(authority)} is no authority (A15)`, () => {
       expect(splitAuthority(authority)).toBeNull();
       expect(isValidAuthority(authority)).toBe(false);

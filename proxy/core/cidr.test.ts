@@ -25,7 +25,30 @@ describe('a range', () => {
 });
 
 describe('what is no range', () => {
-  for (const text of ['', '10', '10.0.0', '10.0.0.0.0', '256.0.0.1', '010.0.0.1', '0x0a.0.0.1', '167772161', '10.0.0.0/33', '10.0.0.0/', '10.0.0.0/-1', '10.0.0.0/08', '10..0.1', ' 10.0.0.1', '::1/129', '1::2::3', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', 'g::', ':::', '::ffff:0.0.0.0/95', 'reviews']) {
+  for (const text of [
+    '',
+    '10',
+    '10.0.0',
+    '10.0.0.0.0',
+    '256.0.0.1',
+    '010.0.0.1',
+    '0x0a.0.0.1',
+    '167772161',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/-1',
+    '10.0.0.0/08',
+    '10..0.1',
+    ' 10.0.0.1',
+    '::1/129',
+    '1::2::3',
+    '1:2:3:4:5:6:7',
+    '1:2:3:4:5:6:7:8:9',
+    'g::',
+    ':::',
+    '::ffff:0.0.0.0/95',
+    'reviews',
+  ]) {
     test(`"${text}" is refused, and matches no address`, () => {
       expect(parseCidr(text)).toBeNull();
       expect(cidrPredicate([text])('10.0.0.1')).toBe(false);
@@ -50,7 +73,9 @@ test('ranges agree with those of Node', () => {
       const list = new BlockList();
       list.addSubnet(base, length, family);
       const holds = cidrPredicate([`${base}/${length}`]);
-      expect(holds(address)).toBe(isIPv4(address) === (family === 'ipv4') && list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6'));
+      expect(holds(address)).toBe(
+        isIPv4(address) === (family === 'ipv4') && list.check(address, isIPv4(address) ? 'ipv4' : 'ipv6'),
+      );
       expect(holds(base)).toBe(true);
     }),
     { numRuns: 1000 },

@@ -108,7 +108,7 @@ class Wheel implements Clock {
   /** What is due later (another turn) stays. What is due leaves the wheel first: timers may add and cancel others while they run. */
   #fire(slot: Node, until: number): void {
     const due = new Node();
-    for (let node = slot.next; node !== slot; ) {
+    for (let node = slot.next; node !== slot;) {
       const { next } = node;
       if (node.due <= until) node.moveTo(due);
       node = next;

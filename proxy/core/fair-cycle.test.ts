@@ -7,7 +7,17 @@ const count = (turns: readonly number[], index: number): number => turns.filter(
 
 describe('turns by weight', () => {
   test('with weights that sum to 100, any 100 in a row are exact', () => {
-    for (const weights of [[50, 50], [90, 10], [80, 20], [1, 99], [33, 33, 34], [10, 20, 30, 40], [5, 0, 95], [100, 0], [97, 1, 1, 1]]) {
+    for (const weights of [
+      [50, 50],
+      [90, 10],
+      [80, 20],
+      [1, 99],
+      [33, 33, 34],
+      [10, 20, 30, 40],
+      [5, 0, 95],
+      [100, 0],
+      [97, 1, 1, 1],
+    ]) {
       const turns = take(fairCycle(weights), 350);
       for (let from = 0; from <= 250; from++) {
         weights.forEach((weight, index) => expect(count(turns.slice(from, from + 100), index)).toBe(weight));
@@ -32,7 +42,13 @@ describe('turns by weight', () => {
   });
 
   test('large and odd weights keep their shares too', () => {
-    for (const weights of [[2 ** 31 - 1, 1], [999_983, 1_000_003], [0.5, 0.25, 0.25], [1 / 3, 2 / 3], [128, 1, 1000]]) {
+    for (const weights of [
+      [2 ** 31 - 1, 1],
+      [999_983, 1_000_003],
+      [0.5, 0.25, 0.25],
+      [1 / 3, 2 / 3],
+      [128, 1, 1000],
+    ]) {
       const total = weights.reduce((sum, weight) => sum + weight, 0);
       const turns = take(fairCycle(weights), 5000);
       weights.forEach((weight, i) => expect(Math.abs(count(turns, i) - (5000 * weight) / total)).toBeLessThan(2));
@@ -46,7 +62,10 @@ describe('turns by weight', () => {
   });
 
   test('a start goes on in the cycle instead of beginning anew', () => {
-    for (const weights of [[3, 2, 1], [1024, 1]]) {
+    for (const weights of [
+      [3, 2, 1],
+      [1024, 1],
+    ]) {
       const whole = take(fairCycle(weights), 40);
       expect(take(fairCycle(weights, 7), 33)).toEqual(whole.slice(7));
     }

@@ -77,7 +77,26 @@ describe('BASE normalization (C1, C4)', () => {
   });
 
   test('is its own fixed point, and leaves no dot segment and no backslash', () => {
-    const piece = fc.constantFrom('/', '/', '.', '..', '%2e', '%2E', '\\', '%2f', '%5c', 'a', '%41', '%25', '%', ';', '//', '%2', 'é', '%7e');
+    const piece = fc.constantFrom(
+      '/',
+      '/',
+      '.',
+      '..',
+      '%2e',
+      '%2E',
+      '\\',
+      '%2f',
+      '%5c',
+      'a',
+      '%41',
+      '%25',
+      '%',
+      ';',
+      '//',
+      '%2',
+      'é',
+      '%7e',
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const normal = normalizePath(`/${pieces.join('')}`);

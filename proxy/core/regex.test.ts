@@ -18,7 +18,17 @@ describe('validity is RE2s', () => {
 });
 
 describe('plain patterns run on V8', () => {
-  for (const pattern of ['.*', '/api/v[0-9]+/.*', 'v\\d+', '[^/]+/x', 'jason', '^/a\\.b$', 'Mozilla.*', '/productpage.?', '[0-9a-f-]+']) {
+  for (const pattern of [
+    '.*',
+    '/api/v[0-9]+/.*',
+    'v\\d+',
+    '[^/]+/x',
+    'jason',
+    '^/a\\.b$',
+    'Mozilla.*',
+    '/productpage.?',
+    '[0-9a-f-]+',
+  ]) {
     test(`${pattern} does`, () => expect(translateSimple(pattern)).not.toBeNull());
   }
 
@@ -44,22 +54,56 @@ describe('plain patterns run on V8', () => {
 });
 
 test('a translated pattern means what RE2 means by it', () => {
-  const item = fc.constantFrom('a', 'b', '-', '/', '.', '\\.', '\\d', '\\w', '[ab]', '[^a]', '[a-c/]', '[^/]', '[-a]', '[a-]', '[\\]]', '\\$', '_', ' ', '"', '~');
+  const item = fc.constantFrom(
+    'a',
+    'b',
+    '-',
+    '/',
+    '.',
+    '\\.',
+    '\\d',
+    '\\w',
+    '[ab]',
+    '[^a]',
+    '[a-c/]',
+    '[^/]',
+    '[-a]',
+    '[a-]',
+    '[\\]]',
+    '\\$',
+    '_',
+    ' ',
+    '"',
+    '~',
+  );
   const repeat = fc.constantFrom('', '', '', '*', '+', '?');
   const pattern = fc
-    .array(fc.tuple(item, repeat).map(([a, b]) => a + b), { maxLength: 6 })
+    .array(
+      fc.tuple(item, repeat).map(([a, b]) => a + b),
+      { maxLength: 6 },
+    )
     .map((items) => items.join(''));
-  const value = fc.string({ unit: fc.constantFrom('a', 'b', 'c', '-', '/', '.', '1', '\n', '\r', ']', '$', 'é', '😀', '\\', '^', ' '), maxLength: 8 });
+  const value = fc.string({
+    unit: fc.constantFrom('a', 'b', 'c', '-', '/', '.', '1', '\n', '\r', ']', '$', 'é', '😀', '\\', '^', ' '),
+    maxLength: 8,
+  });
   let translated = 0;
   fc.assert(
-    fc.property(pattern, fc.constantFrom('', '^'), fc.constantFrom('', '$'), fc.array(value, { minLength: 5, maxLength: 5 }), (body, from, to, values) => {
-      const whole = from + body + to;
-      const ours = translateSimple(whole);
-      if (ours === null) return;
-      translated++;
-      const re2 = RE2JS.compile(whole);
-      for (const text of values) expect(ours.test(text), `${whole} on ${JSON.stringify(text)}`).toBe(re2.matches(text));
-    }),
+    fc.property(
+      pattern,
+      fc.constantFrom('', '^'),
+      fc.constantFrom('', '$'),
+      fc.array(value, { minLength: 5, maxLength: 5 }),
+      (body, from, to, values) => {
+        const whole = from + body + to;
+        const ours = translateSimple(whole);
+        if (ours === null) return;
+        translated++;
+        const re2 = RE2JS.compile(whole);
+        for (const text of values)
+          expect(ours.test(text), `${whole} on ${JSON.stringify(text)}`).toBe(re2.matches(text));
+      },
+    ),
     { numRuns: 3000 },
   );
   expect(translated).toBeGreaterThan(500);
@@ -67,7 +111,19 @@ test('a translated pattern means what RE2 means by it', () => {
 
 describe('time is linear in the value (C7)', () => {
   const value = `${'a'.repeat(50_000)}!`;
-  for (const pattern of ['(a+)+', '(a|a)*', '.*a', '(a*)*b', '[^/]+/', 'a+b.*c', '((a{0,5}){0,5}){0,5}', '(.*)(.*)(.*)x', '.*[a-z]+/', '[a-z]+[a-z]/', '[^/]+a?a?b']) {
+  for (const pattern of [
+    '(a+)+',
+    '(a|a)*',
+    '.*a',
+    '(a*)*b',
+    '[^/]+/',
+    'a+b.*c',
+    '((a{0,5}){0,5}){0,5}',
+    '(.*)(.*)(.*)x',
+    '.*[a-z]+/',
+    '[a-z]+[a-z]/',
+    '[^/]+a?a?b',
+  ]) {
     test(`${pattern} decides a hostile value of 50 KB quickly`, () => {
       const matches = compileRegex(pattern)!;
       const start = performance.now();

@@ -83,7 +83,7 @@ function readClass(pattern: string, from: number): Read {
   const negated = pattern[i] === '^';
   if (negated) i++;
   const ranges: [string, string][] = [];
-  for (; pattern[i] !== ']' || ranges.length === 0; ) {
+  for (; pattern[i] !== ']' || ranges.length === 0;) {
     const low = readClassChar(pattern, i);
     if (low === null) return null;
     i = low.next;
@@ -115,7 +115,12 @@ function readClassChar(pattern: string, i: number): { readonly char: string; rea
 }
 
 function set(source: string, has: (char: string) => boolean, beyond = false): Item {
-  return { source, ascii: Array.from({ length: 128 }, (_, code) => has(String.fromCharCode(code))), beyond, repeat: '' };
+  return {
+    source,
+    ascii: Array.from({ length: 128 }, (_, code) => has(String.fromCharCode(code))),
+    beyond,
+    repeat: '',
+  };
 }
 
 const isAscii = (c: string): boolean => c >= ' ' && c <= '~';

@@ -11,7 +11,7 @@ const mtls = object(
       'Whether callers may, or have to, use mutual TLS; UNSET: as the level above',
       {
         default: 'UNSET',
-        refused: { STRICT: 'Lateen’s sidecars do not take mutual TLS so far, so STRICT could not be enforced' },
+        refused: { STRICT: "Lateen's sidecars do not take mutual TLS so far, so STRICT could not be enforced" },
       },
     ),
   },
@@ -37,9 +37,9 @@ const jwtRule = object(
   {
     issuer: text('Who issued the token (`iss`)'),
     audiences: list(text('An audience'), 'Audiences of which the token has one (`aud`)'),
-    jwksUri: string('Where the issuer’s keys are', { format: url, minLength: 1, maxLength: 2048 }),
+    jwksUri: string("Where the issuer's keys are", { format: url, minLength: 1, maxLength: 2048 }),
     jwks_uri: string('Older spelling of jwksUri', { format: url, minLength: 1, maxLength: 2048 }),
-    jwks: string('The issuer’s keys'),
+    jwks: string("The issuer's keys"),
     fromHeaders: list(
       object(
         { name: required(text('Name of the header')), prefix: string('What stands before the token') },

@@ -37,7 +37,7 @@ const trafficPolicy = object(
     proxyProtocol: ignored(
       object(
         { version: enumeration(['V1', 'V2'], 'Version', { default: 'V1' }) },
-        'Tells the service the caller’s address first',
+        "Tells the service the caller's address first",
       ),
       'Lateen does not send the PROXY protocol so far',
     ),

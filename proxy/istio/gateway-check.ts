@@ -22,8 +22,8 @@ export const checkGateway: Check<GatewaySpec> = ({ servers = [] }, report) => {
   );
 };
 
-const NO_TLS = 'Lateen’s gateways do not terminate or pass TLS so far; serve HTTP';
-const HTTP_1 = 'Lateen’s gateways speak HTTP/1.1 so far';
+const NO_TLS = "Lateen's gateways do not terminate or pass TLS so far; serve HTTP";
+const HTTP_1 = "Lateen's gateways speak HTTP/1.1 so far";
 const UNSUPPORTED: Readonly<Record<string, string>> = {
   HTTPS: NO_TLS,
   TLS: NO_TLS,

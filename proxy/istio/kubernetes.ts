@@ -90,7 +90,7 @@ const endpoint = openObject(
 );
 const endpointPort = openObject(
   {
-    name: string('Name of the service’s port', { default: '' }),
+    name: string("Name of the service's port", { default: '' }),
     port: port('Port'),
     protocol,
     appProtocol: string('What is spoken there'),

@@ -37,7 +37,7 @@ const consistentHash = object(
   {
     httpHeaderName: string('Hash of a header'),
     httpCookie: cookie,
-    useSourceIp: bool('Hash of the caller’s address'),
+    useSourceIp: bool("Hash of the caller's address"),
     httpQueryParameterName: string('Hash of a query parameter'),
     ringHash: object({ minimumRingSize: uint64('Virtual nodes of the ring', { default: 1024 }) }, 'A hash ring'),
     maglev: object({ tableSize: uint64('Size of the table, a prime', { default: 65_537 }) }, 'A Maglev table'),

@@ -50,7 +50,7 @@ export const serviceEntrySpec = object(
     exportTo,
     subjectAltNames: list(
       string('A name', { maxLength: 256 }),
-      'Names of which the server’s certificate must carry one',
+      "Names of which the server's certificate must carry one",
     ),
   },
   'A service outside the registry',

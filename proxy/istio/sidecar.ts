@@ -27,10 +27,10 @@ const captureMode = enumeration(
 const ingress = object(
   {
     port: required(sidecarPort),
-    bind: string('Address to listen on', { format: ip, default: 'the workload’s own' }),
+    bind: string('Address to listen on', { format: ip, default: "the workload's own" }),
     captureMode,
     defaultEndpoint: string('Where the application is: `127.0.0.1:PORT`, `0.0.0.0:PORT` or `unix:///path`'),
-    tls: refused(serverTls, 'Lateen’s sidecars do not terminate TLS so far'),
+    tls: refused(serverTls, "Lateen's sidecars do not terminate TLS so far"),
     connectionPool,
   },
   'A listener for what comes to the workload',

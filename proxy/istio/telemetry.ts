@@ -21,7 +21,7 @@ const mode = enumeration(['CLIENT_AND_SERVER', 'CLIENT', 'SERVER'], 'Which side 
 });
 const providers = ignored(
   list(object({ name: required(string('Name of the provider', { minLength: 1 })) }, 'A provider'), 'Where it goes'),
-  'Lateen’s providers are set on its command line',
+  "Lateen's providers are set on its command line",
 );
 const both = 'Lateen applies this to both sides so far';
 
@@ -52,12 +52,12 @@ const tracing = object(
       default: 1,
     }),
     disableSpanReporting: bool('No spans; trace headers are still passed on', { default: false }),
-    customTags: ignored(map(customTag, 'Tags by name'), 'Lateen’s spans have fixed tags so far'),
+    customTags: ignored(map(customTag, 'Tags by name'), "Lateen's spans have fixed tags so far"),
     useRequestIdForTraceSampling: ignored(
       bool('Decide by the request id', { default: true }),
       'Lateen decides by trace headers and chance',
     ),
-    enableIstioTags: ignored(bool('Istio’s own tags', { default: true }), 'Lateen’s spans have fixed tags so far'),
+    enableIstioTags: ignored(bool("Istio's own tags", { default: true }), "Lateen's spans have fixed tags so far"),
     disableContextPropagation: ignored(
       bool('Do not pass trace headers on', { default: false }),
       'Lateen always passes trace headers on',
@@ -92,7 +92,7 @@ const override = object(
   {
     match: object(
       {
-        metric: enumeration(METRICS, 'One of Istio’s metrics'),
+        metric: enumeration(METRICS, "One of Istio's metrics"),
         customMetric: string('Another metric', { minLength: 1 }),
         mode,
       },
@@ -136,7 +136,7 @@ export const telemetrySpec = object(
         ),
         'Settings of metrics',
       ),
-      'Lateen’s metrics are fixed so far',
+      "Lateen's metrics are fixed so far",
     ),
     accessLogging: list(accessLogging, 'Settings of access logs'),
   },

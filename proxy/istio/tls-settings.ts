@@ -8,7 +8,7 @@ export const clientTls = object(
   {
     mode: enumeration(
       ['DISABLE', 'SIMPLE', 'MUTUAL', 'ISTIO_MUTUAL'],
-      'No TLS, TLS, TLS with a client certificate, or the mesh’s own',
+      "No TLS, TLS, TLS with a client certificate, or the mesh's own",
       {
         default: 'DISABLE',
         ignored: { ISTIO_MUTUAL: 'Lateen sends plain text until its mutual TLS arrives' },
@@ -16,11 +16,11 @@ export const clientTls = object(
     ),
     clientCertificate: string('File with the client certificate (PEM)'),
     privateKey: string('File with its private key (PEM)'),
-    caCertificates: string('File with the CAs that may have signed the server’s certificate', {
+    caCertificates: string("File with the CAs that may have signed the server's certificate", {
       default: 'those of the system',
     }),
     credentialName: refused(string('Secret with certificate, key and CA'), NO_SECRETS),
-    subjectAltNames: list(string('A name'), 'Names of which the server’s certificate must carry one'),
+    subjectAltNames: list(string('A name'), "Names of which the server's certificate must carry one"),
     sni: string('Server name to ask for', { default: 'the Host header' }),
     insecureSkipVerify: bool('Accept any server certificate', { default: false }),
     caCrl: refused(string('File with revoked certificates'), 'Lateen does not check revocation lists so far'),
@@ -56,7 +56,7 @@ export const serverTls = object(
       { min: 1, max: 2 },
     ),
     caCertCredentialName: string('Secret or ConfigMap with the CAs of clients'),
-    subjectAltNames: list(string('A name'), 'Names of which a client’s certificate must carry one'),
+    subjectAltNames: list(string('A name'), "Names of which a client's certificate must carry one"),
     verifyCertificateSpki: list(string('SHA-256 in base64'), 'Public keys of accepted client certificates'),
     verifyCertificateHash: list(string('SHA-256 in hex'), 'Hashes of accepted client certificates'),
     minProtocolVersion: enumeration(tlsVersion, 'Oldest TLS version', { default: 'TLSV1_2' }),

@@ -1,6 +1,6 @@
 /** WorkloadEntry and WorkloadGroup: workloads that are not pods. (networking.istio.io; Istio's API reference.) */
-import { portName } from './format.ts';
-import { anything, ignored, int32, list, map, object, openObject, port, required, string, uint32 } from './field.ts';
+import { jwtHeader, portName } from './format.ts';
+import { ignored, int32, list, map, object, port, required, string, uint32 } from './field.ts';
 import type { Infer } from './schema.ts';
 import { labels } from './selector.ts';
 
@@ -39,7 +39,7 @@ const probe = object(
       'An HTTP request',
     ),
     tcpSocket: object({ host: string('Host to connect to'), port: required(port('Port')) }, 'A TCP connection'),
-    exec: object({ command: list(string('A word'), 'Words of the command', { min: 1 }) }, 'A command'),
+    exec: object({ command: required(list(string('A word'), 'Words of the command', { min: 1 })) }, 'A command'),
     grpc: object({ port: port('Port'), service: string('Name of the service') }, 'A gRPC health check'),
   },
   'How readiness is found out',

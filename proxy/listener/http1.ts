@@ -344,16 +344,10 @@ export class Http1Downstream implements Downstream {
     this.#events?.onDownstreamDrain();
   }
 
-  /** The client's FIN: between requests it is the end; during one it may still wait for its answer. */
+  /** The client's FIN: between requests it is the end; during one the client is gone, as Envoy and Node see it. */
   #onEnd(): void {
-    if (this.#state === 'head') {
-      this.socket.end();
-    } else if (this.#state === 'open' && !this.#requestDone) {
-      this.socket.destroy();
-    } else {
-      this.#keepAlive = false;
-      this.#draining = true;
-    }
+    if (this.#state === 'head') this.socket.end();
+    else if (this.#state === 'open') this.socket.destroy();
   }
 
   #onClose(): void {

@@ -15,10 +15,7 @@ type Candidates = readonly Candidate[];
 const NONE: Candidates = [];
 
 /** `plans[i]` is what `routes[i]` leads to. */
-export function indexRoutes<T>(
-  routes: readonly Route[],
-  plans: readonly T[],
-): (x: Exchange, path: string) => T | null {
+export function indexRoutes<T>(routes: readonly Route[], plans: readonly T[]): (x: Exchange, path: string) => T | null {
   const exact = new Map<string, Candidate[]>();
   const prefixes = new Map<string, Candidate[]>();
   const others: Candidate[] = [];

@@ -12,7 +12,13 @@ export function redirectFilter(redirect: Redirect): Filter {
     const location = locationOf(redirect, x);
     x.decidedBy = x.route?.source ?? null;
     x.reason = `The route redirects to ${location}.`;
-    return { kind: 'local', status: redirect.status, details: 'direct_response', headers: ['location', location], body: '' };
+    return {
+      kind: 'local',
+      status: redirect.status,
+      details: 'direct_response',
+      headers: ['location', location],
+      body: '',
+    };
   };
 }
 

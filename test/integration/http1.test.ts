@@ -29,7 +29,11 @@ describe('an HTTP/1.1 exchange', () => {
       });
     });
     await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] } });
-    const { text } = await exchange(proxy.port, 'GET /a?b=c HTTP/1.1\r\nHost: origin\r\nX-CamelCase: Value\r\n\r\n', 'ok');
+    const { text } = await exchange(
+      proxy.port,
+      'GET /a?b=c HTTP/1.1\r\nHost: origin\r\nX-CamelCase: Value\r\n\r\n',
+      'ok',
+    );
     assert.match(text, /^HTTP\/1\.1 200 OK\r\n/);
     assert.match(text, /\r\nX-Origin: yes\r\n/);
     assert.match(text, /\r\nserver: envoy\r\n/);
@@ -51,7 +55,10 @@ describe('an HTTP/1.1 exchange', () => {
     const many = 'GET / HTTP/1.1\r\nHost: origin\r\n\r\n'.repeat(50);
     const { text } = await exchange(proxy.port, many, /\r\n\r\n50$/);
     const bodies = [...text.matchAll(/\r\n\r\n(\d\d)/g)].map((m) => Number(m[1]));
-    assert.deepEqual(bodies, Array.from({ length: 50 }, (_, i) => i + 1));
+    assert.deepEqual(
+      bodies,
+      Array.from({ length: 50 }, (_, i) => i + 1),
+    );
   });
 
   test('relays a chunked body as chunks, without its extensions', async () => {
@@ -59,7 +66,8 @@ describe('an HTTP/1.1 exchange', () => {
     await using origin = await rawOrigin((socket) => {
       socket.on('data', (bytes) => {
         seen += bytes.toString('latin1');
-        if (seen.endsWith('0\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n');
+        if (seen.endsWith('0\r\n\r\n'))
+          socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n');
       });
     });
     await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] } });
@@ -89,9 +97,19 @@ describe('an HTTP/1.1 exchange', () => {
   });
 
   for (const [name, answer, request, wanted] of [
-    ['HEAD has no body', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n', 'HEAD', /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\n[^]*\r\n\r\n$/],
+    [
+      'HEAD has no body',
+      'HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n',
+      'HEAD',
+      /^HTTP\/1\.1 200 OK\r\nContent-Length: 5\r\n[^]*\r\n\r\n$/,
+    ],
     ['204 has no body', 'HTTP/1.1 204 No Content\r\n\r\n', 'GET', /^HTTP\/1\.1 204 No Content\r\n[^]*\r\n\r\n$/],
-    ['304 has no body', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n', 'GET', /^HTTP\/1\.1 304 [^]*\r\n\r\n$/],
+    [
+      '304 has no body',
+      'HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n',
+      'GET',
+      /^HTTP\/1\.1 304 [^]*\r\n\r\n$/,
+    ],
   ] as const) {
     test(`${name}, and the connections live on`, async () => {
       await using origin = await rawOrigin(answering(answer));
@@ -110,7 +128,11 @@ describe('an HTTP/1.1 exchange', () => {
     const closing = await exchange(proxy.port, 'GET / HTTP/1.0\r\nHost: origin\r\n\r\n');
     assert.equal(closing.ended, 'end');
     assert.match(closing.text, /\r\nconnection: close\r\n/);
-    const keeping = await exchange(proxy.port, 'GET / HTTP/1.0\r\nHost: origin\r\nConnection: keep-alive\r\n\r\n', 'ok');
+    const keeping = await exchange(
+      proxy.port,
+      'GET / HTTP/1.0\r\nHost: origin\r\nConnection: keep-alive\r\n\r\n',
+      'ok',
+    );
     assert.match(keeping.text, /\r\nconnection: keep-alive\r\n/);
   });
 });
@@ -169,7 +191,10 @@ describe('an upstream that fails', () => {
 
   test('never answers: 504 UT after the timeout of the route', async () => {
     await using origin = await rawOrigin((socket) => socket.resume());
-    await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] }, routes: [route({ timeout: ms(50) })] });
+    await using proxy = await startProxy({
+      endpoints: { origin: [endpoint(origin.port)] },
+      routes: [route({ timeout: ms(50) })],
+    });
     const { text } = await exchange(proxy.port, 'GET / HTTP/1.1\r\nHost: origin\r\n\r\n', 'upstream request timeout');
     assert.match(text, /^HTTP\/1\.1 504 Gateway Timeout\r\n/);
     assert.equal((await proxy.log())[0]!['response_flags'], 'UT');
@@ -177,7 +202,10 @@ describe('an upstream that fails', () => {
 
   for (const [name, answer] of [
     ['no HTTP', 'SSH-2.0-OpenSSH\r\n\r\n'],
-    ['length and chunking at once', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n'],
+    [
+      'length and chunking at once',
+      'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+    ],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc'],
     ['a NUL in a header', 'HTTP/1.1 200 OK\r\nX-A: a\0b\r\nContent-Length: 0\r\n\r\n'],
     ['an unsolicited 101', 'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n'],
@@ -194,7 +222,11 @@ describe('an upstream that fails', () => {
 
 describe('a client that breaks the rules', () => {
   for (const [name, bytes, status] of [
-    ['length and chunking', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n', 400],
+    [
+      'length and chunking',
+      'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+      400,
+    ],
     ['two lengths', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nContent-Length: 3\r\n\r\nabc', 400],
     ['a signed length', 'POST / HTTP/1.1\r\nHost: a\r\nContent-Length: +3\r\n\r\nabc', 400],
     ['chunked twice', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n', 501],
@@ -214,8 +246,16 @@ describe('a client that breaks the rules', () => {
     ['101 headers', `GET / HTTP/1.1\r\nHost: a\r\n${'X: y\r\n'.repeat(101)}\r\n`, 431],
     ['a head without end', `GET / HTTP/1.1\r\nHost: a\r\nX: ${'y'.repeat(70_000)}`, 431],
     ['a long target', `GET /${'y'.repeat(20_000)} HTTP/1.1\r\nHost: a\r\n\r\n`, 414],
-    ['a bad chunk size', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n', 400],
-    ['a chunk longer than its size', 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n', 400],
+    [
+      'a bad chunk size',
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n0x3\r\nabc\r\n0\r\n\r\n',
+      400,
+    ],
+    [
+      'a chunk longer than its size',
+      'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n',
+      400,
+    ],
   ] as const) {
     test(`by ${name} gets ${status} and a closed connection, and the origin sees no whole request`, async () => {
       let seen = '';
@@ -233,6 +273,9 @@ describe('a client that breaks the rules', () => {
     await using origin = await rawOrigin(answering(OK));
     await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] } });
     const { text } = await exchange(proxy.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\nHost : a\r\n\r\n');
-    assert.deepEqual([...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]), ['200', '400']);
+    assert.deepEqual(
+      [...text.matchAll(/HTTP\/1\.1 (\d+)/g)].map((m) => m[1]),
+      ['200', '400'],
+    );
   });
 });

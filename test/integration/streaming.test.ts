@@ -33,6 +33,7 @@ describe('backpressure', () => {
       got += bytes.length;
       if (got > total) resolve();
     });
+    socket.resume();
     await promise;
     socket.destroy();
     assert.ok(got > total && got < total + 1000);
@@ -49,6 +50,7 @@ describe('backpressure', () => {
           got += bytes.length;
           if (got > total) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
         });
+        socket.resume();
       };
     });
     await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] } });
@@ -96,7 +98,9 @@ describe('an end that goes away', () => {
     });
     await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] } });
     const socket = connect(proxy.port, '127.0.0.1');
-    socket.write('POST / HTTP/1.1\r\nHost: origin\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', () => setImmediate(() => socket.resetAndDestroy()));
+    socket.write('POST / HTTP/1.1\r\nHost: origin\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n', () =>
+      setImmediate(() => socket.resetAndDestroy()),
+    );
     assert.ok(!(await gone.promise).includes('0\r\n\r\n'));
   });
 
@@ -105,7 +109,10 @@ describe('an end that goes away', () => {
       socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nearly'));
     });
     await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] } });
-    const { text, ended } = await exchange(proxy.port, 'POST / HTTP/1.1\r\nHost: origin\r\nContent-Length: 10\r\n\r\nabc');
+    const { text, ended } = await exchange(
+      proxy.port,
+      'POST / HTTP/1.1\r\nHost: origin\r\nContent-Length: 10\r\n\r\nabc',
+    );
     assert.match(text, /^HTTP\/1\.1 200 OK\r\n[^]*early$/);
     assert.equal(ended, 'end');
   });
@@ -153,7 +160,7 @@ describe('tunnels', () => {
 /** Resolves when a value has not changed over twenty turns of the event loop with I/O in them. */
 async function settled(value: () => number): Promise<void> {
   let last = -1;
-  for (let same = 0; same < 20; ) {
+  for (let same = 0; same < 20;) {
     await new Promise((resolve) => setTimeout(resolve, 5));
     same = value() === last ? same + 1 : 0;
     last = value();

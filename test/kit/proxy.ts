@@ -35,7 +35,11 @@ export function route(over: Partial<Route> = {}): Route {
   return {
     name: routeName('default'),
     match: { path: null, method: null, authority: null, scheme: null, headers: [], query: [] },
-    action: { kind: 'forward', split: [{ cluster: clusterName('origin'), weight: 1, requestHeaders: null, responseHeaders: null }], rewrite: null },
+    action: {
+      kind: 'forward',
+      split: [{ cluster: clusterName('origin'), weight: 1, requestHeaders: null, responseHeaders: null }],
+      rewrite: null,
+    },
     timeout: null,
     retry: null,
     fault: null,
@@ -69,7 +73,13 @@ export function cluster(name: string, over: Partial<Cluster> = {}): Cluster {
   };
 }
 
-export const endpoint = (port: number, address = '127.0.0.1'): Endpoint => ({ address, port, weight: 1, healthy: true, locality: '' });
+export const endpoint = (port: number, address = '127.0.0.1'): Endpoint => ({
+  address,
+  port,
+  weight: 1,
+  healthy: true,
+  locality: '',
+});
 
 export type TestProxy = AsyncDisposable & {
   readonly port: number;
@@ -125,7 +135,10 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     async log() {
       if (lines === null) {
         await drained();
-        lines = readFileSync(logFile, 'utf8').split('\n').filter(Boolean).map((line) => JSON.parse(line) as Record<string, unknown>);
+        lines = readFileSync(logFile, 'utf8')
+          .split('\n')
+          .filter(Boolean)
+          .map((line) => JSON.parse(line) as Record<string, unknown>);
       }
       return lines;
     },
@@ -157,7 +170,10 @@ function snapshotOf(port: number, options: TestProxyOptions): Snapshot {
       },
     ],
     tables: {
-      test: { name: tableName('test'), virtualHosts: [{ name: 'all', domains: ['*'], routes: options.routes ?? [route()] }] },
+      test: {
+        name: tableName('test'),
+        virtualHosts: [{ name: 'all', domains: ['*'], routes: options.routes ?? [route()] }],
+      },
     },
     clusters: Object.fromEntries(clusters.map((c) => [c.name, c])),
     telemetry: { tracingPercent: 0, accessLog: true },
@@ -173,7 +189,9 @@ async function freePort(): Promise<number> {
 }
 
 /** An origin that speaks raw bytes. `onConnection` is given each socket. */
-export async function rawOrigin(onConnection: (socket: Socket, nth: number) => void): Promise<AsyncDisposable & { readonly port: number }> {
+export async function rawOrigin(
+  onConnection: (socket: Socket, nth: number) => void,
+): Promise<AsyncDisposable & { readonly port: number }> {
   const sockets = new Set<Socket>();
   let nth = 0;
   const server: Server = createServer((socket) => {
@@ -194,7 +212,11 @@ export async function rawOrigin(onConnection: (socket: Socket, nth: number) => v
 }
 
 /** Sends bytes, reads until the connection ends or `until` has come; latin1 text of all that came, and how it ended. */
-export function exchange(port: number, bytes: string, until?: string | RegExp): Promise<{ text: string; ended: 'open' | 'end' | 'reset' }> {
+export function exchange(
+  port: number,
+  bytes: string,
+  until?: string | RegExp,
+): Promise<{ text: string; ended: 'open' | 'end' | 'reset' }> {
   const { promise, resolve } = Promise.withResolvers<{ text: string; ended: 'open' | 'end' | 'reset' }>();
   const socket = connect({ port, host: '127.0.0.1' }, () => socket.write(bytes, 'latin1'));
   let text = '';

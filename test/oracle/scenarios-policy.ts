@@ -67,7 +67,7 @@ routes:
         expose_headers: x-b
         max_age: '60'
         allow_credentials: true
-        forward_not_matching_preflights: false
+        forward_not_matching_preflights: true
 `,
     requests: [
       {

@@ -1,0 +1,149 @@
+/** Resources out of a directory of YAML files, kept in step with it: what a file says is put, what it no longer says is removed. */
+import { createHash } from 'node:crypto';
+import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { join, relative } from 'node:path';
+import type { Logger } from 'pino';
+import { parseText } from '#proxy/istio/parse.ts';
+import type { Problem } from '#proxy/istio/problem.ts';
+import { keyOf, type Resource } from '#proxy/istio/resource.ts';
+import type { Store } from '../store.ts';
+import { fileStore, type FileStore } from './file-store.ts';
+
+export type FileIngestOptions = {
+  readonly dir: string;
+  readonly store: Store;
+  readonly log: Logger;
+  /** Of resources that name none. */
+  readonly defaultNamespace?: string;
+};
+
+export type FileIngest = {
+  /** What is wrong with the files as they stand. */
+  problems(): readonly Problem[];
+  /** Looks at the files now, rather than when the system reports a change. */
+  rescan(): void;
+  close(): void;
+};
+
+/** Editors write a file in several steps. */
+const DEBOUNCE_MS = 50;
+/** Some file systems (network, container mounts) report no changes; this finds them all the same. */
+const RESCAN_MS = 5000;
+const MAX_FILE = 4 * 1024 * 1024;
+const MAX_FILES = 10_000;
+
+type File = {
+  readonly hash: string;
+  readonly problems: readonly Problem[];
+  /** Keys of what it says, or said when it last could be read. */
+  readonly keys: ReadonlySet<string>;
+};
+
+/** Reads the directory at once, so that when this returns the store has what the files say. Never throws for their content. */
+export function ingestFiles({ dir, store, log, defaultNamespace = 'default' }: FileIngestOptions): FileIngest {
+  const into = fileStore(store);
+  let files = new Map<string, File>();
+  let placing: readonly Problem[] = [];
+  let timer: NodeJS.Timeout | null = null;
+
+  function rescan(): void {
+    const before = files;
+    const next = new Map<string, File>();
+    const changed: { path: string; resources: readonly Resource[] }[] = [];
+    for (const path of yamlFiles(dir)) {
+      const text = read(join(dir, path));
+      const hash = createHash('sha256').update(text ?? '').digest('base64');
+      const known = before.get(path);
+      if (text === null || known?.hash === hash) {
+        if (known !== undefined) next.set(path, known);
+        continue;
+      }
+      const { resources, problems } = parseText(text, { file: path, defaultNamespace });
+      report(log, problems);
+      const broken = problems.some((p) => p.severity === 'error');
+      // A broken file keeps what it said last: only what it says well now is new.
+      const kept = broken ? [...(known?.keys ?? into.keysOf(path))] : [];
+      next.set(path, { hash, problems, keys: new Set([...kept, ...resources.map(keyOf)]) });
+      changed.push({ path, resources });
+    }
+    files = next;
+    const told = changed.flatMap(({ path, resources }) => place(into, path, resources, next));
+    report(log, told);
+    placing = [...placing.filter((p) => !changed.some(({ path }) => path === p.file) && next.has(p.file!)), ...told];
+    into.removeAllBut((path, key) => next.get(path)?.keys.has(key) === true);
+  }
+
+  function soon(): void {
+    timer ??= setTimeout(() => {
+      timer = null;
+      rescan();
+    }, DEBOUNCE_MS);
+  }
+
+  rescan();
+  const watcher = watching(dir, soon, log);
+  const again = setInterval(rescan, RESCAN_MS);
+  again.unref();
+  return {
+    problems: () => [...[...files.values()].flatMap((file) => file.problems), ...placing],
+    rescan,
+    close() {
+      watcher?.close();
+      clearInterval(again);
+      if (timer !== null) clearTimeout(timer);
+    },
+  };
+}
+
+/** Puts what one file says. What another file says already, or somebody else made, stays as it is; that is a problem. */
+function place(into: FileStore, path: string, resources: readonly Resource[], files: ReadonlyMap<string, File>): Problem[] {
+  const problems: Problem[] = [];
+  const namespacesFirst = resources.toSorted((a, b) => Number(b.kind === 'Namespace') - Number(a.kind === 'Namespace'));
+  for (const resource of namespacesFirst) {
+    const key = keyOf(resource);
+    const other = [...files].find(([file, { keys }]) => file < path && keys.has(key))?.[0];
+    const message = other === undefined ? into.put(resource, path) : `${other} says this too; only one file can`;
+    if (message === null) continue;
+    const { kind, metadata } = resource;
+    const about = { kind, namespace: metadata.namespace, name: metadata.name };
+    problems.push({ severity: 'warning', path: '', message, resource: about, file: path });
+  }
+  return problems;
+}
+
+/** In the order of their paths, which decides who comes first when two say the same. */
+function yamlFiles(dir: string): string[] {
+  const entries = readdirSync(dir, { recursive: true, withFileTypes: true });
+  const paths = entries
+    .filter((e) => (e.isFile() || e.isSymbolicLink()) && /\.(?:ya?ml|json)$/.test(e.name))
+    .map((e) => relative(dir, join(e.parentPath, e.name)));
+  return paths.sort().slice(0, MAX_FILES);
+}
+
+/** Null: it cannot be read now (it may just be in the middle of being replaced). */
+function read(path: string): string | null {
+  try {
+    const { size } = statSync(path);
+    return size > MAX_FILE ? null : readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}
+
+function watching(dir: string, changed: () => void, log: Logger): FSWatcher | null {
+  try {
+    const watcher = watch(dir, { recursive: true, persistent: false }, changed);
+    watcher.on('error', (error) => log.warn({ dir, err: error }, 'cannot watch the files any more; looking now and then'));
+    return watcher;
+  } catch (error) {
+    log.warn({ dir, err: error }, 'cannot watch the files; looking now and then');
+    return null;
+  }
+}
+
+function report(log: Logger, problems: readonly Problem[]): void {
+  for (const { severity, file, line, column, path, message } of problems) {
+    const place = `${file}${line === undefined ? '' : `:${line}:${column}`}`;
+    log[severity === 'error' ? 'error' : 'warn'](`${place}: ${path === '' ? '' : `${path}: `}${message}`);
+  }
+}
