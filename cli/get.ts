@@ -114,4 +114,5 @@ async function read<T>(api: Api, { info, name }: Wanted, flags: Flags, accept?: 
   );
 }
 
-const cellOf = (cell: unknown): string => (typeof cell === 'string' ? cell : cell === null || cell === undefined ? '' : JSON.stringify(cell));
+const cellOf = (cell: unknown): string =>
+  typeof cell === 'string' ? cell : cell === null || cell === undefined ? '' : JSON.stringify(cell);

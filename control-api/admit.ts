@@ -3,7 +3,7 @@ import { KINDS } from '#proxy/istio/kinds.ts';
 import { parseObject } from '#proxy/istio/parse.ts';
 import type { Problem } from '#proxy/istio/problem.ts';
 import { keyOf, ResourceSet, type Resource } from '#proxy/istio/resource.ts';
-import type { JsonObject } from './kube/body.ts';
+import type { JsonObject } from './kube/json.ts';
 import type { Admit } from './kube/call.ts';
 import { withDefaults } from './kube/defaults.ts';
 import { badRequest, invalid, type Cause } from './kube/status-error.ts';
@@ -17,7 +17,14 @@ export type Analyze = (resources: ResourceSet) => readonly Problem[];
 const MAX_WARNINGS = 20;
 
 /** Kinds that only the control plane and the runner write; looking at the whole mesh for each would cost, for nothing. */
-const NOT_ANALYZED: ReadonlySet<string> = new Set(['Pod', 'ReplicaSet', 'EndpointSlice', 'Event', 'Secret', 'ConfigMap']);
+const NOT_ANALYZED: ReadonlySet<string> = new Set([
+  'Pod',
+  'ReplicaSet',
+  'EndpointSlice',
+  'Event',
+  'Secret',
+  'ConfigMap',
+]);
 
 export function createAdmit(store: Store, analyze: Analyze): Admit {
   return (candidate, before, { fieldValidation }) => {
@@ -47,10 +54,13 @@ function together(store: Store, resource: Resource, analyze: Analyze): string[] 
   if (NOT_ANALYZED.has(resource.kind)) return [];
   const after = new ResourceSet([...meshResources(store).all(), resource]);
   const key = keyOf(resource);
-  return analyze(after).filter((p) => p.resource !== undefined && keyOfProblem(p.resource) === key).map(textOf);
+  return analyze(after)
+    .filter((p) => p.resource !== undefined && keyOfProblem(p.resource) === key)
+    .map(textOf);
 }
 
-const keyOfProblem = ({ kind, namespace, name }: NonNullable<Problem['resource']>): string => `${kind}/${namespace}/${name}`;
+const keyOfProblem = ({ kind, namespace, name }: NonNullable<Problem['resource']>): string =>
+  `${kind}/${namespace}/${name}`;
 
 function refusal(candidate: JsonObject, errors: readonly Problem[]): Error {
   const { metadata, kind, apiVersion } = candidate;

@@ -20,7 +20,9 @@ export function refusal(heads: Heads, changes: boolean, allowHosts: readonly str
   }
   const { origin } = heads;
   if (!changes || origin === undefined || sameOrigin(origin, heads.host ?? '')) return null;
-  return forbidden(`changes from the web page ${JSON.stringify(origin.slice(0, 200))} are refused: it is another origin`);
+  return forbidden(
+    `changes from the web page ${JSON.stringify(origin.slice(0, 200))} are refused: it is another origin`,
+  );
 }
 
 /** Without the port, in lower case. */

@@ -74,7 +74,9 @@ export function openJournal(dir: string | null): Journal {
   const insert = db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
   const upsert = db.prepare('INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)');
   const remove = db.prepare('DELETE FROM resources WHERE kind = ? AND namespace = ? AND name = ?');
-  const prune = db.prepare('DELETE FROM changes WHERE revision NOT IN (SELECT revision FROM changes ORDER BY revision DESC LIMIT ?)');
+  const prune = db.prepare(
+    'DELETE FROM changes WHERE revision NOT IN (SELECT revision FROM changes ORDER BY revision DESC LIMIT ?)',
+  );
   const select = db.prepare(
     `SELECT * FROM changes WHERE ($kind IS NULL OR kind = $kind) AND ($namespace IS NULL OR namespace = $namespace)
        AND ($name IS NULL OR name = $name) ORDER BY revision DESC LIMIT $limit`,

@@ -38,7 +38,9 @@ const MAX_PENDING = 256;
 
 /** Kubernetes' own kinds that say something to a proxy; of Istio's, all do. */
 const NEEDED: ReadonlySet<string> = new Set(['Service', 'Pod', 'EndpointSlice']);
-const SENT_KINDS = KINDS.filter(({ group, kind }) => NEEDED.has(kind) || group.endsWith('.istio.io')).map((k) => k.kind);
+const SENT_KINDS = KINDS.filter(({ group, kind }) => NEEDED.has(kind) || group.endsWith('.istio.io')).map(
+  (k) => k.kind,
+);
 const SENT: ReadonlySet<string> = new Set(SENT_KINDS);
 
 type Proxy = {
@@ -178,8 +180,7 @@ export function createProxies(store: Store): Proxies {
 
 function stateOf(id: string, { sink, sent, report, pushMs, connectedAt, reportedAt, pending }: Proxy): ProxyState {
   const current = report !== null && report.revision >= sent && pending.length === 0;
-  const sync =
-    sink === null ? 'DISCONNECTED' : report?.accepted === false ? 'REJECTED' : current ? 'SYNCED' : 'STALE';
+  const sync = sink === null ? 'DISCONNECTED' : report?.accepted === false ? 'REJECTED' : current ? 'SYNCED' : 'STALE';
   return { proxy: id, sync, ...report, revision: report?.revision ?? 0, sent, pushMs, connectedAt, reportedAt };
 }
 

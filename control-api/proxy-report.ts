@@ -1,6 +1,7 @@
 /** What a proxy reports of itself, read from its bytes. */
 import type { Problem } from '#proxy/istio/problem.ts';
-import { decodeBody, isObject, type Json, type JsonObject } from './kube/body.ts';
+import { decodeBody } from './kube/body.ts';
+import { isObject, type Json, type JsonObject } from './kube/json.ts';
 import { badRequest } from './kube/status-error.ts';
 
 export type ProxyReport = {
@@ -28,7 +29,8 @@ export function readReport(bytes: Buffer, contentType: string | undefined): Prox
   if (typeof revision !== 'number' || !Number.isSafeInteger(revision) || revision < 0) {
     throw badRequest(`revision: expected a whole number from 0, got ${JSON.stringify(revision)}`);
   }
-  if (typeof accepted !== 'boolean') throw badRequest(`accepted: expected true or false, got ${JSON.stringify(accepted)}`);
+  if (typeof accepted !== 'boolean')
+    throw badRequest(`accepted: expected true or false, got ${JSON.stringify(accepted)}`);
   if (!Array.isArray(problems)) throw badRequest('problems: expected a list');
   return {
     revision,

@@ -10,4 +10,5 @@ export type Route = {
 };
 
 /** The raw body; this server reads bodies itself, since their media types are Kubernetes' own. */
-export const bytesOf = (request: FastifyRequest): Buffer => (Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0));
+export const bytesOf = (request: FastifyRequest): Buffer =>
+  Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);

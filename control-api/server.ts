@@ -66,7 +66,12 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   answerErrors(app, log);
   for (const { method, path, handler } of [
     ...kubeRoutes(context, options.version),
-    ...lateenRoutes({ store, ready: options.ready, analyze: options.analyze, problems: options.problems ?? (() => []) }),
+    ...lateenRoutes({
+      store,
+      ready: options.ready,
+      analyze: options.analyze,
+      problems: options.problems ?? (() => []),
+    }),
     ...proxyRoutes(proxies),
     ...(options.routes ?? []),
   ]) {
@@ -113,7 +118,11 @@ function answerErrors(app: FastifyInstance, log: Logger): void {
   });
 }
 
-function statusOf(error: Error & { code?: string; statusCode?: number }, request: FastifyRequest, log: Logger): StatusError {
+function statusOf(
+  error: Error & { code?: string; statusCode?: number },
+  request: FastifyRequest,
+  log: Logger,
+): StatusError {
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(`the body is larger than ${BODY_LIMIT} bytes`);
   const status = error.statusCode ?? 500;
   if (status < 500) return new StatusError(status, 'BadRequest', error.message);

@@ -9,7 +9,11 @@ const MOST_WAITING = 8 * 1024 * 1024;
 export function sendStream(reply: FastifyReply, type: string, start: (sink: Sink) => () => void): void {
   reply.hijack();
   const { raw } = reply;
-  raw.writeHead(200, { 'content-type': type, 'cache-control': 'no-cache, private', 'x-content-type-options': 'nosniff' });
+  raw.writeHead(200, {
+    'content-type': type,
+    'cache-control': 'no-cache, private',
+    'x-content-type-options': 'nosniff',
+  });
   raw.flushHeaders();
   const stop = start({
     write(text) {

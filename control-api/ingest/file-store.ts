@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { kindFor, KINDS } from '#proxy/istio/kinds.ts';
 import { keyOf, type Resource } from '#proxy/istio/resource.ts';
-import type { JsonObject } from '../kube/body.ts';
+import type { JsonObject } from '../kube/json.ts';
 import { storedVersion } from '../kube/catalogue.ts';
 import { withDefaults } from '../kube/defaults.ts';
 import { afterUpdate } from '../kube/managed-fields.ts';
@@ -41,7 +41,10 @@ export function fileStore(store: Store): FileStore {
       store.put(shaped(resource, before, { [FILE]: `${path} ${keyOf(resource)}`, [HASH]: hash }), FILES);
       return null;
     },
-    keysOf: (path) => owned().filter((r) => fileOf(r) === path).map(keyOf),
+    keysOf: (path) =>
+      owned()
+        .filter((r) => fileOf(r) === path)
+        .map(keyOf),
     removeAllBut(said) {
       for (const resource of owned()) {
         if (said(fileOf(resource)!, keyOf(resource))) continue;

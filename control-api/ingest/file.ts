@@ -52,7 +52,9 @@ export function ingestFiles({ dir, store, log, defaultNamespace = 'default' }: F
     const changed: { path: string; resources: readonly Resource[] }[] = [];
     for (const path of yamlFiles(dir)) {
       const text = read(join(dir, path));
-      const hash = createHash('sha256').update(text ?? '').digest('base64');
+      const hash = createHash('sha256')
+        .update(text ?? '')
+        .digest('base64');
       const known = before.get(path);
       if (text === null || known?.hash === hash) {
         if (known !== undefined) next.set(path, known);
@@ -96,7 +98,12 @@ export function ingestFiles({ dir, store, log, defaultNamespace = 'default' }: F
 }
 
 /** Puts what one file says. What another file says already, or somebody else made, stays as it is; that is a problem. */
-function place(into: FileStore, path: string, resources: readonly Resource[], files: ReadonlyMap<string, File>): Problem[] {
+function place(
+  into: FileStore,
+  path: string,
+  resources: readonly Resource[],
+  files: ReadonlyMap<string, File>,
+): Problem[] {
   const problems: Problem[] = [];
   const namespacesFirst = resources.toSorted((a, b) => Number(b.kind === 'Namespace') - Number(a.kind === 'Namespace'));
   for (const resource of namespacesFirst) {
@@ -133,7 +140,9 @@ function read(path: string): string | null {
 function watching(dir: string, changed: () => void, log: Logger): FSWatcher | null {
   try {
     const watcher = watch(dir, { recursive: true, persistent: false }, changed);
-    watcher.on('error', (error) => log.warn({ dir, err: error }, 'cannot watch the files any more; looking now and then'));
+    watcher.on('error', (error) =>
+      log.warn({ dir, err: error }, 'cannot watch the files any more; looking now and then'),
+    );
     return watcher;
   } catch (error) {
     log.warn({ dir, err: error }, 'cannot watch the files; looking now and then');

@@ -1,7 +1,7 @@
 /** Server-side apply: the object becomes what was applied, field by field, with conflicts where someone else set a field. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Resource } from '#proxy/istio/resource.ts';
-import { isObject, type Json, type JsonObject } from './body.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 import type { Call, KubeContext } from './call.ts';
 import { apiVersionOf, storedVersion } from './catalogue.ts';
 import { KEY_DEFAULTS, listTypeOf } from './list-keys.ts';
@@ -27,7 +27,10 @@ import { checkIdentity, commit, fieldValidationOf, forCreate, forUpdate, type Wr
 export function apply(context: KubeContext, call: Call, config: JsonObject, before: Resource | null): Written {
   const { target, query } = call;
   const manager = query.get('fieldManager') ?? '';
-  if (manager === '') throw badRequest('PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch');
+  if (manager === '')
+    throw badRequest(
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
+    );
   if (isObject(config['metadata']) && config['metadata']['managedFields'] !== undefined) {
     throw badRequest('metadata.managedFields must be nil');
   }
@@ -43,12 +46,14 @@ export function apply(context: KubeContext, call: Call, config: JsonObject, befo
   const released = mine === undefined ? [] : [...fieldsOf(mine)].filter((p) => !applied.has(p) && !elsewhere.has(p));
   merged = without(merged as JsonObject, released, target.info.kind);
 
-  const shaped = before === null ? forCreate(target, merged as JsonObject) : forUpdate(call, merged as JsonObject, before);
+  const shaped =
+    before === null ? forCreate(target, merged as JsonObject) : forUpdate(call, merged as JsonObject, before);
   const { resource, warnings } = context.admit(shaped, before, { fieldValidation: fieldValidationOf(query) });
   const next = { ...resource, apiVersion: storedVersion(target.info) };
   const rest = settle(others, before, next, applied, query.get('force') === 'true');
   // Applying what is there already keeps the time it was applied at.
-  const same = mine !== undefined && isDeepStrictEqual(mine.fieldsV1, treeOf(applied)) && mine.apiVersion === writer.apiVersion;
+  const same =
+    mine !== undefined && isDeepStrictEqual(mine.fieldsV1, treeOf(applied)) && mine.apiVersion === writer.apiVersion;
   const own = same ? mine : entryOf(writer, 'Apply', applied);
   return { resource: commit(context, call, withManaged(next, [...rest, own]), before), warnings };
 }
@@ -125,25 +130,32 @@ function withKeyDefaults(item: Json, keys: readonly string[]): Json {
 /** Takes fields out that their manager applied before and does not apply any more; deepest first. */
 function without(object: JsonObject, paths: readonly FieldPath[], kind: string): JsonObject {
   let result: Json = object;
-  for (const path of paths.toSorted((a, b) => b.length - a.length)) result = removeAt(result, path.split(SEPARATOR), kind, []) ?? {};
+  for (const path of paths.toSorted((a, b) => b.length - a.length))
+    result = removeAt(result, path.split(SEPARATOR), kind, []) ?? {};
   return result as JsonObject;
 }
 
 /** Undefined: nothing is left of it. */
-function removeAt(value: Json, [element, ...rest]: readonly string[], kind: string, path: readonly string[]): Json | undefined {
+function removeAt(
+  value: Json,
+  [element, ...rest]: readonly string[],
+  kind: string,
+  path: readonly string[],
+): Json | undefined {
   if (element === undefined) return undefined;
   if (element.startsWith('f:')) {
     const field = element.slice(2);
     if (!isObject(value) || value[field] === undefined) return value;
     const { [field]: old, ...others } = value;
-    const left = removeAt(old, rest, kind, [...path, field]);
+    const left = removeAt(old!, rest, kind, [...path, field]);
     if (left !== undefined) return { ...value, [field]: left };
     return Object.keys(others).length === 0 && path.length > 0 ? undefined : others;
   }
   if (!Array.isArray(value)) return value;
   const type = listTypeOf(kind, path);
   const keys = type.kind === 'map' ? type.keys : null;
-  const matches = (item: Json): boolean => (keys === null ? `v:${JSON.stringify(item)}` : itemKey(item, keys)) === element;
+  const matches = (item: Json): boolean =>
+    (keys === null ? `v:${JSON.stringify(item)}` : itemKey(item, keys)) === element;
   const left = (value as readonly Json[]).flatMap((item) => {
     if (!matches(item)) return [item];
     const rested = rest.length === 0 ? undefined : removeAt(item, rest, kind, path);

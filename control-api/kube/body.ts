@@ -1,9 +1,8 @@
 /** Bytes of a request → a plain value, as its media type says; whatever could hurt later is refused here. */
 import { parse } from 'yaml';
+import type { Json } from './json.ts';
+import { KUBE_PROTOBUF, readKubeProtobuf } from './protobuf-read.ts';
 import { badRequest, unsupportedMediaType } from './status-error.ts';
-
-export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
-export type JsonObject = { readonly [key: string]: Json };
 
 /** Deeper than any resource; a stack is not. */
 const MAX_DEPTH = 100;
@@ -18,11 +17,9 @@ export function decodeBody(bytes: Buffer, contentType: string | undefined): Json
   if (bytes.length === 0) return null;
   if (type.endsWith('/json') || type.endsWith('+json') || type === '') return safe(readJson(bytes));
   if (type.endsWith('/yaml') || type.endsWith('+yaml')) return safe(readYaml(bytes));
+  if (type === KUBE_PROTOBUF) return readKubeProtobuf(bytes);
   throw unsupportedMediaType(`the body of the request was in an unsupported format (${type}): expected JSON or YAML`);
 }
-
-export const isObject = (value: unknown): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readJson(bytes: Buffer): unknown {
   try {

@@ -2,7 +2,7 @@
 import type { Resource } from '#proxy/istio/resource.ts';
 import type { PodRuntime } from '../pod-runtime.ts';
 import type { Author, Store } from '../store.ts';
-import type { JsonObject } from './body.ts';
+import type { JsonObject } from './json.ts';
 import type { Target } from './catalogue.ts';
 
 export type Call = {

@@ -17,7 +17,11 @@ type Port = { readonly port?: number; readonly protocol?: string; readonly nodeP
 type Container = { readonly name: string; readonly image?: string };
 type Replicas = { readonly replicas?: number; readonly readyReplicas?: number };
 type DeploymentStatus = Replicas & { readonly updatedReplicas?: number; readonly availableReplicas?: number };
-type Workload = { readonly replicas?: number; readonly selector?: Loose; readonly template?: { readonly spec?: Loose } };
+type Workload = {
+  readonly replicas?: number;
+  readonly selector?: Loose;
+  readonly template?: { readonly spec?: Loose };
+};
 
 const column = (name: string, cell: (r: Resource) => unknown, priority = 0, type = 'string'): ComputedColumn => ({
   name,
@@ -106,11 +110,7 @@ export const COMPUTED: Readonly<Record<string, readonly ComputedColumn[]>> = {
   EndpointSlice: ENDPOINT_SLICE,
   Event: EVENT,
   Namespace: [column('Status', (n) => status<{ phase?: string }>(n).phase ?? 'Active'), AGE],
-  Secret: [
-    column('Type', (s) => s['type'] ?? 'Opaque'),
-    column('Data', (s) => count(s['data']), 0, 'integer'),
-    AGE,
-  ],
+  Secret: [column('Type', (s) => s['type'] ?? 'Opaque'), column('Data', (s) => count(s['data']), 0, 'integer'), AGE],
   ConfigMap: [column('Data', (c) => count(c['data']) + count(c['binaryData']), 0, 'integer'), AGE],
   ServiceAccount: [
     column('Secrets', (a) => (Array.isArray(a['secrets']) ? a['secrets'].length : 0), 0, 'integer'),
@@ -123,8 +123,22 @@ function workloadColumns(): readonly ComputedColumn[] {
     (spec<Workload>(r).template?.spec?.['containers'] as readonly Container[] | undefined) ?? [];
   const selector = (r: Resource): unknown => spec<Workload>(r).selector?.['matchLabels'];
   return [
-    column('Containers', (r) => containers(r).map((c) => c.name).join(','), 1),
-    column('Images', (r) => containers(r).map((c) => c.image ?? '').join(','), 1),
+    column(
+      'Containers',
+      (r) =>
+        containers(r)
+          .map((c) => c.name)
+          .join(','),
+      1,
+    ),
+    column(
+      'Images',
+      (r) =>
+        containers(r)
+          .map((c) => c.image ?? '')
+          .join(','),
+      1,
+    ),
     column('Selector', (r) => labelText(selector(r)), 1),
   ];
 }
@@ -142,7 +156,9 @@ const labelText = (labels: unknown): string =>
 
 function externalIp(service: Resource): string {
   type Ingress = { readonly ip?: string; readonly hostname?: string };
-  const { type, externalIPs, externalName } = spec<{ type?: string; externalIPs?: string[]; externalName?: string }>(service);
+  const { type, externalIPs, externalName } = spec<{ type?: string; externalIPs?: string[]; externalName?: string }>(
+    service,
+  );
   if (type === 'ExternalName') return none(externalName);
   const ingress = status<{ loadBalancer?: { ingress?: readonly Ingress[] } }>(service).loadBalancer?.ingress ?? [];
   const all = [...ingress.map((i) => i.ip ?? i.hostname ?? ''), ...(externalIPs ?? [])].filter((x) => x !== '');

@@ -1,5 +1,5 @@
 /** What Kubernetes' API server fills in where an object of its own kinds says nothing; the part that clients rely on. */
-import { isObject, type Json, type JsonObject } from './body.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 
 /** `object` with its defaults; itself when its kind has none. */
 export function withDefaults(object: JsonObject): JsonObject {
@@ -51,7 +51,9 @@ function containerPorts({ ports }: JsonObject): JsonObject {
 /** `stringData` is only a way to write `data`. */
 function secret({ stringData, ...object }: JsonObject): JsonObject {
   if (!isObject(stringData)) return stringData === undefined ? object : { ...object, stringData };
-  const encoded = Object.entries(stringData).map(([k, v]) => [k, Buffer.from(String(v), 'utf8').toString('base64')] as const);
+  const encoded = Object.entries(stringData).map(
+    ([k, v]) => [k, Buffer.from(String(v), 'utf8').toString('base64')] as const,
+  );
   const data = isObject(object['data']) ? object['data'] : {};
   return { ...object, data: { ...data, ...Object.fromEntries(encoded) } };
 }

@@ -2,7 +2,8 @@
 import { KINDS } from '#proxy/istio/kinds.ts';
 import type { Resource } from '#proxy/istio/resource.ts';
 import { kubeTime } from '../revise.ts';
-import { decodeBody, isObject, type JsonObject } from './body.ts';
+import { decodeBody } from './body.ts';
+import { isObject, type JsonObject } from './json.ts';
 import type { Answer, Call, KubeContext } from './call.ts';
 import { represent, representList } from './represent.ts';
 import { badRequest, conflict, forbidden, type Status } from './status-error.ts';
@@ -116,12 +117,17 @@ function propagationOf({ query }: Call, options: JsonObject): string {
   const value = query.get('propagationPolicy') ?? options['propagationPolicy'] ?? 'Background';
   if (query.get('orphanDependents') === 'true' || options['orphanDependents'] === true) return 'Orphan';
   if (typeof value === 'string' && PROPAGATIONS.includes(value)) return value;
-  throw badRequest(`propagationPolicy: Unsupported value: ${JSON.stringify(value)}: supported values: "${PROPAGATIONS.join('", "')}"`);
+  throw badRequest(
+    `propagationPolicy: Unsupported value: ${JSON.stringify(value)}: supported values: "${PROPAGATIONS.join('", "')}"`,
+  );
 }
 
 function checkPreconditions({ target }: Call, { metadata }: Resource, options: JsonObject): void {
   const wanted = isObject(options['preconditions']) ? options['preconditions'] : {};
-  for (const [field, label] of [['uid', 'UID'], ['resourceVersion', 'ResourceVersion']] as const) {
+  for (const [field, label] of [
+    ['uid', 'UID'],
+    ['resourceVersion', 'ResourceVersion'],
+  ] as const) {
     const value = wanted[field];
     if (value === undefined || value === metadata[field]) continue;
     const why = `Precondition failed: ${label} in precondition: ${String(value)}, ${label} in object meta: ${metadata[field]}`;

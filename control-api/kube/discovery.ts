@@ -6,7 +6,8 @@ import { noSuchPath } from './status-error.ts';
 const VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const SUBRESOURCE_VERBS = ['get', 'patch', 'update'];
 
-const AGGREGATED = /^application\/json\s*;(?=.*\bg=apidiscovery\.k8s\.io\b)(?=.*\bas=APIGroupDiscoveryList\b).*\bv=(v2(?:beta1)?)\b/;
+const AGGREGATED =
+  /^application\/json\s*;(?=.*\bg=apidiscovery\.k8s\.io\b)(?=.*\bas=APIGroupDiscoveryList\b).*\bv=(v2(?:beta1)?)\b/;
 
 /** What the first range of an Accept header asks for: the version of the aggregated form, or null. */
 function aggregatedVersion(accept: string): string | null {
@@ -23,10 +24,19 @@ export type Document = { readonly type: string; readonly body: object };
 /** `/api` and `/apis`: in the aggregated form when it is asked for, which saves a client one request per group. */
 export function discoveryRoot(root: 'api' | 'apis', accept: string): Document {
   const version = aggregatedVersion(accept);
-  if (version !== null) return { type: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`, body: aggregated(root, version) };
-  if (root === 'api') return json({ kind: 'APIVersions', versions: groups().get('') ?? [], serverAddressByClientCIDRs: [] });
+  if (version !== null)
+    return {
+      type: `application/json;g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`,
+      body: aggregated(root, version),
+    };
+  if (root === 'api')
+    return json({ kind: 'APIVersions', versions: groups().get('') ?? [], serverAddressByClientCIDRs: [] });
   const named = [...groups()].filter(([group]) => group !== '');
-  return json({ kind: 'APIGroupList', apiVersion: 'v1', groups: named.map(([group, versions]) => groupOf(group, versions)) });
+  return json({
+    kind: 'APIGroupList',
+    apiVersion: 'v1',
+    groups: named.map(([group, versions]) => groupOf(group, versions)),
+  });
 }
 
 /** `/apis/GROUP` */
@@ -94,7 +104,11 @@ function aggregated(root: 'api' | 'apis', version: string): object {
     metadata: {},
     items: wanted.map(([group, versions]) => ({
       metadata: group === '' ? { creationTimestamp: null } : { name: group, creationTimestamp: null },
-      versions: versions.map((v) => ({ version: v, freshness: 'Current', resources: kindsOf({ group, version: v }).map((info) => aggregatedKind(info, v)) })),
+      versions: versions.map((v) => ({
+        version: v,
+        freshness: 'Current',
+        resources: kindsOf({ group, version: v }).map((info) => aggregatedKind(info, v)),
+      })),
     })),
   };
 }

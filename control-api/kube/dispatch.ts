@@ -18,7 +18,8 @@ const SCALE: Readonly<Record<string, Verb>> = { GET: scale, PUT: scale, PATCH: s
 export function dispatch(context: KubeContext, call: Call): Answer | Stream | Text {
   const method = call.method === 'HEAD' ? 'GET' : call.method;
   const verb = verbsFor(call)[method];
-  if (verb === undefined) throw methodNotAllowed(`the server does not allow this method on the requested resource (${call.method})`);
+  if (verb === undefined)
+    throw methodNotAllowed(`the server does not allow this method on the requested resource (${call.method})`);
   return verb(context, call);
 }
 
@@ -33,9 +34,11 @@ function verbsFor({ target, query }: Call): Readonly<Record<string, Verb>> {
   if (subresource === 'status' && info.subresources.includes('status')) return STATUS;
   if (subresource === 'scale' && info.subresources.includes('scale')) return SCALE;
   if (subresource === 'log' && info.kind === 'Pod') return LOG;
-  if (subresource === 'exec' && info.kind === 'Pod') throw badRequest('exec needs an upgrade of the connection to WebSocket');
+  if (subresource === 'exec' && info.kind === 'Pod')
+    throw badRequest('exec needs an upgrade of the connection to WebSocket');
   throw noSuchPath();
 }
 
 /** Go's strconv.ParseBool, as the API server reads it; a name without a value counts. */
-const isTrue = (value: string | null): boolean => value !== null && ['', '1', 't', 'true', 'True', 'TRUE'].includes(value);
+const isTrue = (value: string | null): boolean =>
+  value !== null && ['', '1', 't', 'true', 'True', 'TRUE'].includes(value);

@@ -28,7 +28,9 @@ export function exec({ store, runtime }: KubeContext, call: Call): () => ExecPro
   const command = query.getAll('command');
   if (command.length === 0) throw badRequest('you must specify at least one command for the container');
   if (query.get('tty') === 'true' || query.get('tty') === '1') {
-    throw badRequest('there are no terminals here: containers are plain processes of this machine. Leave out -t (--tty)');
+    throw badRequest(
+      'there are no terminals here: containers are plain processes of this machine. Leave out -t (--tty)',
+    );
   }
   if (runtime === null) throw unavailable('no pods run here: the control API was started without a runner');
   return () => {

@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Resource } from '#proxy/istio/resource.ts';
 import { whatChanged, kubeTime } from '../revise.ts';
-import { isObject, type Json, type JsonObject } from './body.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 import { KEY_DEFAULTS, listTypeOf } from './list-keys.ts';
 
 /** Path elements (`f:spec`, `k:{"name":"web"}`, `v:"x"`) joined by NUL: sets of them are plain sets of text. */

@@ -73,7 +73,8 @@ const LIST_META_SCHEMA: SchemaObject = {
 
 /** `io.istio.networking.v1.VirtualService`, `io.k8s.apps.v1.Deployment` */
 function nameOf({ kind }: KindInfo, { group, version }: GroupVersion): string {
-  const reversed = group === '' ? 'io.k8s.core' : group.includes('.') ? group.split('.').toReversed().join('.') : `io.k8s.${group}`;
+  const reversed =
+    group === '' ? 'io.k8s.core' : group.includes('.') ? group.split('.').toReversed().join('.') : `io.k8s.${group}`;
   return `${reversed}.${version}.${kind}`;
 }
 
@@ -104,7 +105,12 @@ function definitionsOf(info: KindInfo, gv: GroupVersion): Record<string, SchemaO
   };
 }
 
-const query = (name: string, type: string, description: string): Parameter => ({ name, in: 'query', type, description });
+const query = (name: string, type: string, description: string): Parameter => ({
+  name,
+  in: 'query',
+  type,
+  description,
+});
 /** kubectl looks for these by name before it relies on them. */
 const WRITING = [
   query('dryRun', 'string', 'All: nothing is stored'),
@@ -131,7 +137,12 @@ function pathsOf(info: KindInfo, gv: GroupVersion): Record<string, Record<string
   const list = ref(`${nameOf(info, gv)}List`);
   const make = operationMaker(info, gv);
   const body: Parameter = { name: 'body', in: 'body', required: true, schema: whole };
-  const patch: Parameter = { name: 'body', in: 'body', required: true, schema: { type: 'object', description: 'The patch.' } };
+  const patch: Parameter = {
+    name: 'body',
+    in: 'body',
+    required: true,
+    schema: { type: 'object', description: 'The patch.' },
+  };
   const base = `${pathOf(gv)}/${info.namespaced ? 'namespaces/{namespace}/' : ''}${info.plural}`;
   const patching = [...WRITING, query('force', 'boolean', 'Takes fields over from other managers'), patch];
   const paths: Record<string, Record<string, Operation>> = {
@@ -150,17 +161,33 @@ function pathsOf(info: KindInfo, gv: GroupVersion): Record<string, Record<string
   if (info.subresources.includes('status')) {
     paths[`${base}/{name}/status`] = { patch: make('patch', patching, whole, PATCHES, 'Status') };
   }
-  if (info.namespaced) paths[`${pathOf(gv)}/${info.plural}`] = { get: make('list', LISTING, list, undefined, 'ForAllNamespaces') };
+  if (info.namespaced)
+    paths[`${pathOf(gv)}/${info.plural}`] = { get: make('list', LISTING, list, undefined, 'ForAllNamespaces') };
   return paths;
 }
 
-type Make = (action: string, parameters: readonly Parameter[], answer: SchemaObject, consumes?: readonly string[], suffix?: string) => Operation;
+type Make = (
+  action: string,
+  parameters: readonly Parameter[],
+  answer: SchemaObject,
+  consumes?: readonly string[],
+  suffix?: string,
+) => Operation;
 
 function operationMaker(info: KindInfo, gv: GroupVersion): Make {
-  const path = (name: string): Parameter => ({ name, in: 'path', type: 'string', required: true, description: `The ${name}` });
+  const path = (name: string): Parameter => ({
+    name,
+    in: 'path',
+    type: 'string',
+    required: true,
+    description: `The ${name}`,
+  });
   return (action, parameters, answer, consumes = ['application/json', 'application/yaml'], suffix = '') => {
     const collection = ['list', 'post', 'deletecollection'].includes(action);
-    const places = [...(info.namespaced && suffix !== 'ForAllNamespaces' ? [path('namespace')] : []), ...(collection ? [] : [path('name')])];
+    const places = [
+      ...(info.namespaced && suffix !== 'ForAllNamespaces' ? [path('namespace')] : []),
+      ...(collection ? [] : [path('name')]),
+    ];
     const group = gv.group === '' ? 'Core' : gv.group.split('.').map(capital).join('');
     return {
       operationId: `${action}${group}${capital(gv.version)}${info.kind}${suffix}`,

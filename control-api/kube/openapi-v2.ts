@@ -39,11 +39,16 @@ function operation(o: Operation): Message {
 /** ParametersItem { Parameter { BodyParameter | NonBodyParameter { query = 3 | path = 4 } } } */
 function parameter(p: Parameter): Message {
   if (p.in === 'body') {
-    const body = new Message().text(2, p.name).text(3, 'body').bool(4, p.required).message(5, p.schema && schema(p.schema));
+    const body = new Message()
+      .text(2, p.name)
+      .text(3, 'body')
+      .bool(4, p.required)
+      .message(5, p.schema && schema(p.schema));
     return new Message().message(1, new Message().message(1, body));
   }
   const sub = new Message().bool(1, p.required).text(2, p.in).text(3, p.description).text(4, p.name);
-  const typed = p.in === 'query' ? new Message().message(3, sub.text(6, p.type)) : new Message().message(4, sub.text(5, p.type));
+  const typed =
+    p.in === 'query' ? new Message().message(3, sub.text(6, p.type)) : new Message().message(4, sub.text(5, p.type));
   return new Message().message(1, new Message().message(2, typed));
 }
 
@@ -66,7 +71,10 @@ export function schema(s: SchemaObject): Message {
     .integer(17, s.maxProperties)
     .integer(18, s.minProperties)
     .texts(19, s.required)
-    .messages(20, (s.enum ?? []).map((value) => new Message().text(2, JSON.stringify(value))))
+    .messages(
+      20,
+      (s.enum ?? []).map((value) => new Message().text(2, JSON.stringify(value))),
+    )
     .message(21, s.additionalProperties && new Message().message(1, schema(s.additionalProperties)))
     .message(22, s.type === undefined ? undefined : new Message().texts(1, [s.type]))
     .message(23, s.items && new Message().messages(1, [schema(s.items)]))
@@ -77,6 +85,7 @@ export function schema(s: SchemaObject): Message {
 /** NamedAny { name = 1, Any { yaml = 2 } }; JSON is YAML. */
 function* extensions(value: object): Iterable<Message> {
   for (const [name, content] of Object.entries(value)) {
-    if (name.startsWith('x-')) yield new Message().text(1, name).message(2, new Message().text(2, `${JSON.stringify(content)}\n`));
+    if (name.startsWith('x-'))
+      yield new Message().text(1, name).message(2, new Message().text(2, `${JSON.stringify(content)}\n`));
   }
 }

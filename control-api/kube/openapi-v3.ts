@@ -25,9 +25,17 @@ function operation3({ consumes, produces, parameters, responses, ...rest }: Oper
       .map(({ type: t, ...parameter }) => ({ ...parameter, schema: { type: t } })),
     ...(body === undefined
       ? {}
-      : { requestBody: { required: true, content: Object.fromEntries(consumes.map((c) => [c, { schema: moved(body.schema) }])) } }),
+      : {
+          requestBody: {
+            required: true,
+            content: Object.fromEntries(consumes.map((c) => [c, { schema: moved(body.schema) }])),
+          },
+        }),
     responses: Object.fromEntries(
-      Object.entries(responses).map(([code, { description, schema }]) => [code, { description, content: { [type]: { schema: moved(schema) } } }]),
+      Object.entries(responses).map(([code, { description, schema }]) => [
+        code,
+        { description, content: { [type]: { schema: moved(schema) } } },
+      ]),
     ),
   };
 }
@@ -39,7 +47,9 @@ function moved(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).map(([key, child]) => [
       key,
-      key === '$ref' && typeof child === 'string' ? child.replace('#/definitions/', '#/components/schemas/') : moved(child),
+      key === '$ref' && typeof child === 'string'
+        ? child.replace('#/definitions/', '#/components/schemas/')
+        : moved(child),
     ]),
   );
 }

@@ -29,12 +29,19 @@ export function openApiRoutes(version: string): readonly Route[] {
   ];
 }
 
-function sendV2(request: FastifyRequest, reply: FastifyReply, json: () => string, protobuf: () => Buffer): FastifyReply {
+function sendV2(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  json: () => string,
+  protobuf: () => Buffer,
+): FastifyReply {
   const ranges = (request.headers.accept ?? '*/*').split(',').map((range) => range.split(';')[0]!.trim());
   for (const range of ranges) {
     // Clients also write it with an `@` before the version.
-    if (/^application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf$/.test(range)) return reply.type(PROTOBUF).send(protobuf());
-    if (['application/json', 'application/*', '*/*'].includes(range)) return reply.type('application/json').send(json());
+    if (/^application\/com\.github\.proto-openapi\.spec\.v2[@.]v1\.0\+protobuf$/.test(range))
+      return reply.type(PROTOBUF).send(protobuf());
+    if (['application/json', 'application/*', '*/*'].includes(range))
+      return reply.type('application/json').send(json());
   }
   throw notAcceptable(`only application/json, ${PROTOBUF} are served`);
 }
@@ -45,7 +52,10 @@ function sendV3(request: FastifyRequest, reply: FastifyReply, json: (gv: GroupVe
   if (gv === undefined) throw noSuchPath();
   // The index names documents by their hash, so one that was fetched by it never changes.
   const hashed = (request.query as { hash?: string }).hash !== undefined;
-  if (hashed) reply.header('cache-control', 'public, immutable').header('expires', new Date(Date.now() + 365 * 86_400_000).toUTCString());
+  if (hashed)
+    reply
+      .header('cache-control', 'public, immutable')
+      .header('expires', new Date(Date.now() + 365 * 86_400_000).toUTCString());
   return reply.type('application/json').send(json(gv));
 }
 

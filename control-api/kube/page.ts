@@ -13,7 +13,8 @@ export function page(
   revision: number,
 ): { items: readonly Resource[]; metadata: ListMeta } {
   const limit = Number(query.get('limit') ?? 0);
-  if (!Number.isInteger(limit) || limit < 0) throw badRequest(`limit: expected a whole number, got "${query.get('limit')}"`);
+  if (!Number.isInteger(limit) || limit < 0)
+    throw badRequest(`limit: expected a whole number, got "${query.get('limit')}"`);
   const token = query.get('continue') ?? '';
   const after = token === '' ? null : decode(token);
   const rest = after === null ? all : all.filter((r) => isAfter(r, after));

@@ -1,7 +1,7 @@
 /** The kinds of patch: JSON merge (RFC 7396), JSON (RFC 6902) and Kubernetes' strategic merge. */
 import jsonPatch, { type Operation } from 'fast-json-patch';
 import type { KindInfo } from '#proxy/istio/kinds.ts';
-import { isObject, type Json, type JsonObject } from './body.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 import { STRATEGIC_GROUPS } from './list-keys.ts';
 import { badRequest, invalid, unsupportedMediaType } from './status-error.ts';
 import { strategicMerge } from './strategic-merge.ts';
@@ -25,8 +25,11 @@ export function patched(
   if (type === PATCH_TYPES.json) return applyJsonPatch(before, patch, info);
   if (!isObject(patch)) throw badRequest('expected an object as the patch');
   if (type === PATCH_TYPES.merge) return mergePatch(before, patch) as JsonObject;
-  if (type === PATCH_TYPES.strategic && STRATEGIC_GROUPS.has(info.group)) return strategicMerge(before, patch, info.kind);
-  const known = Object.values(PATCH_TYPES).filter((t) => t !== PATCH_TYPES.strategic || STRATEGIC_GROUPS.has(info.group));
+  if (type === PATCH_TYPES.strategic && STRATEGIC_GROUPS.has(info.group))
+    return strategicMerge(before, patch, info.kind);
+  const known = Object.values(PATCH_TYPES).filter(
+    (t) => t !== PATCH_TYPES.strategic || STRATEGIC_GROUPS.has(info.group),
+  );
   throw unsupportedMediaType(
     `the body of the request was in an unsupported format (${type}) - accepted media types include: ${known.join(', ')}`,
   );
@@ -53,7 +56,9 @@ function applyJsonPatch(before: JsonObject, patch: Json, info: KindInfo): JsonOb
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n')[0]! : String(error);
     const name = isObject(before['metadata']) ? String(before['metadata']['name']) : '';
-    throw invalid(info, name, [{ reason: 'FieldValueInvalid', message: `the JSON patch does not apply: ${message}`, field: 'patch' }]);
+    throw invalid(info, name, [
+      { reason: 'FieldValueInvalid', message: `the JSON patch does not apply: ${message}`, field: 'patch' },
+    ]);
   }
   throw badRequest('the JSON patch leaves no object');
 }

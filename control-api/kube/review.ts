@@ -1,7 +1,8 @@
 /** Questions about rights, which clients such as `kubectl auth can-i` ask; whoever reaches this API may do everything. */
 import type { FastifyRequest } from 'fastify';
 import { bytesOf, type Route } from '../route.ts';
-import { decodeBody, isObject, mediaType, type JsonObject } from './body.ts';
+import { decodeBody, mediaType } from './body.ts';
+import { isObject, type JsonObject } from './json.ts';
 
 const EVERYTHING = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] };
 const EVERY_PATH = { verbs: ['*'], nonResourceURLs: ['*'] };

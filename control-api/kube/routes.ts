@@ -13,11 +13,31 @@ import { warningHeader } from './warning.ts';
 export function kubeRoutes(context: KubeContext, version: string): readonly Route[] {
   return [
     { method: 'GET', path: '/version', handler: () => versionInfo(version) },
-    { method: 'GET', path: '/api', handler: (request, reply) => document(reply, discoveryRoot('api', acceptOf(request))) },
-    { method: 'GET', path: '/apis', handler: (request, reply) => document(reply, discoveryRoot('apis', acceptOf(request))) },
-    { method: 'GET', path: '/api/:version', handler: (request, reply) => document(reply, discoveryVersion({ group: '', ...paramsOf(request) })) },
-    { method: 'GET', path: '/apis/:group', handler: (request, reply) => document(reply, discoveryGroup(paramsOf(request).group)) },
-    { method: 'GET', path: '/apis/:group/:version', handler: (request, reply) => document(reply, discoveryVersion(paramsOf(request))) },
+    {
+      method: 'GET',
+      path: '/api',
+      handler: (request, reply) => document(reply, discoveryRoot('api', acceptOf(request))),
+    },
+    {
+      method: 'GET',
+      path: '/apis',
+      handler: (request, reply) => document(reply, discoveryRoot('apis', acceptOf(request))),
+    },
+    {
+      method: 'GET',
+      path: '/api/:version',
+      handler: (request, reply) => document(reply, discoveryVersion({ group: '', version: paramsOf(request).version })),
+    },
+    {
+      method: 'GET',
+      path: '/apis/:group',
+      handler: (request, reply) => document(reply, discoveryGroup(paramsOf(request).group)),
+    },
+    {
+      method: 'GET',
+      path: '/apis/:group/:version',
+      handler: (request, reply) => document(reply, discoveryVersion(paramsOf(request))),
+    },
     ...openApiRoutes(version),
     ...reviewRoutes(),
     { method: METHODS, path: '/api/:version/*', handler: (request, reply) => answer(context, request, reply) },

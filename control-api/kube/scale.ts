@@ -1,6 +1,7 @@
 /** The `scale` subresource: `kubectl scale` reads and writes the number of replicas through it (autoscaling/v1 Scale). */
 import type { Resource } from '#proxy/istio/resource.ts';
-import { decodeBody, isObject, mediaType, type JsonObject } from './body.ts';
+import { decodeBody, mediaType } from './body.ts';
+import { isObject, type JsonObject } from './json.ts';
 import type { Answer, Call, KubeContext } from './call.ts';
 import { patched } from './patch.ts';
 import { wireOf } from './represent.ts';
@@ -29,7 +30,10 @@ export function scale(context: KubeContext, call: Call): Answer {
   const wire = wireOf(before, call.target) as unknown as JsonObject;
   const spec = isObject(wire['spec']) ? wire['spec'] : {};
   const version = isObject(wanted['metadata']) ? wanted['metadata']['resourceVersion'] : undefined;
-  const metadata = { ...(wire['metadata'] as JsonObject), ...(typeof version === 'string' ? { resourceVersion: version } : {}) };
+  const metadata = {
+    ...(wire['metadata'] as JsonObject),
+    ...(typeof version === 'string' ? { resourceVersion: version } : {}),
+  };
   const written = write(context, call, { ...wire, metadata, spec: { ...spec, replicas } }, before);
   return { status: 200, body: scaleOf(written.resource), warnings: written.warnings };
 }

@@ -26,7 +26,9 @@ const EXISTENCE = new RegExp(String.raw`^(?<operator>!?)\s*${KEY}$`);
 function labelTerm(text: string): LabelTerm {
   const found = (SET.exec(text) ?? EQUALITY.exec(text) ?? EXISTENCE.exec(text))?.groups;
   if (found === undefined) {
-    throw badRequest(`unable to parse requirement: "${text}" is not KEY, !KEY, KEY=VALUE, KEY!=VALUE, KEY in (…) or KEY notin (…)`);
+    throw badRequest(
+      `unable to parse requirement: "${text}" is not KEY, !KEY, KEY=VALUE, KEY!=VALUE, KEY in (…) or KEY notin (…)`,
+    );
   }
   const key = found['key']!;
   const values = (found['values'] ?? '').split(',').map((v) => v.trim());
@@ -61,7 +63,10 @@ function splitTerms(text: string): string[] {
  * Throws BadRequest.
  */
 export function fieldSelector(text: string | null): Predicate {
-  const terms = (text ?? '').split(',').filter((term) => term.trim() !== '').map(fieldTerm);
+  const terms = (text ?? '')
+    .split(',')
+    .filter((term) => term.trim() !== '')
+    .map(fieldTerm);
   if (terms.length === 0) return EVERYTHING;
   return (resource) => terms.every((term) => term(resource));
 }

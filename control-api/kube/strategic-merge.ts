@@ -1,6 +1,6 @@
 /** Strategic merge patch: a merge patch that knows keyed lists, with directives such as `$patch: delete`. */
 import { isDeepStrictEqual } from 'node:util';
-import { isObject, type Json, type JsonObject } from './body.ts';
+import { isObject, type Json, type JsonObject } from './json.ts';
 import { listTypeOf } from './list-keys.ts';
 import { badRequest } from './status-error.ts';
 
@@ -24,7 +24,8 @@ function mergeObject(target: JsonObject, patch: JsonObject, at: At): JsonObject 
   const { $patch: directive, $retainKeys: retain, ...fields } = patch;
   if (directive === 'replace') return plain(fields) as JsonObject;
   if (directive === 'delete') return {};
-  if (directive !== undefined && directive !== 'merge') throw badRequest(`unknown directive $patch: ${String(directive)}`);
+  if (directive !== undefined && directive !== 'merge')
+    throw badRequest(`unknown directive $patch: ${String(directive)}`);
   const result: Record<string, Json> = { ...target };
   if (Array.isArray(retain)) {
     for (const key of Object.keys(result)) if (!retain.includes(key)) delete result[key];
@@ -55,7 +56,8 @@ function mergeField(result: Record<string, Json>, key: string, value: Json, at: 
 function mergeList(target: readonly Json[], patch: readonly Json[], at: At): Json {
   const type = listTypeOf(at.kind, at.path);
   if (type.kind === 'atomic') return plain(patch);
-  if (type.kind === 'set') return [...target, ...patch.filter((item) => !target.some((t) => isDeepStrictEqual(t, item)))];
+  if (type.kind === 'set')
+    return [...target, ...patch.filter((item) => !target.some((t) => isDeepStrictEqual(t, item)))];
   const key = mergeKeyOf(at)!;
   const isReplace = (item: Json): boolean => isObject(item) && item['$patch'] === 'replace';
   if (patch.some(isReplace)) return patch.filter((item) => !isReplace(item)).map(plain);

@@ -53,7 +53,12 @@ function columnsOf(info: KindInfo): readonly Column[] {
   return aged ? [name, ...given] : [name, { ...AGE, format: '', description: 'Time since it was created' }];
 }
 
-const AGE: ComputedColumn = { name: 'Age', type: 'string', priority: 0, cell: ({ metadata }) => age(metadata.creationTimestamp) };
+const AGE: ComputedColumn = {
+  name: 'Age',
+  type: 'string',
+  priority: 0,
+  cell: ({ metadata }) => age(metadata.creationTimestamp),
+};
 
 function pathCell(jsonPath: string, type: string): (resource: Resource) => unknown {
   const steps = stepsOf(jsonPath);
@@ -83,7 +88,8 @@ function walk(start: unknown, steps: readonly Step[]): unknown {
   let value = start;
   for (const step of steps) {
     if (typeof value !== 'object' || value === null) return undefined;
-    if (typeof step === 'string') value = Object.hasOwn(value, step) ? (value as Record<string, unknown>)[step] : undefined;
+    if (typeof step === 'string')
+      value = Object.hasOwn(value, step) ? (value as Record<string, unknown>)[step] : undefined;
     else value = Array.isArray(value) ? value.find((item) => walk(item, [step.field]) === step.equals) : undefined;
   }
   return value;

@@ -45,7 +45,9 @@ function callOf(request: IncomingMessage): Call {
   if (target.info.kind !== 'Pod' || target.name === null) throw noSuchPath();
   if (target.subresource !== 'exec') {
     const what = target.subresource ?? 'this';
-    throw badRequest(`${what} is not supported: of the ways into a pod, only exec and log are; a pod's ports can be reached at its address`);
+    throw badRequest(
+      `${what} is not supported: of the ways into a pod, only exec and log are; a pod's ports can be reached at its address`,
+    );
   }
   return {
     method: request.method ?? 'GET',
@@ -68,7 +70,9 @@ function checkProtocol({ headers }: IncomingMessage): void {
   }
   const offered = (headers['sec-websocket-protocol'] ?? '').split(',').map((p) => p.trim());
   if (!PROTOCOLS.some((protocol) => offered.includes(protocol))) {
-    throw badRequest(`expected one of the subprotocols ${PROTOCOLS.join(', ')}, got ${JSON.stringify(offered.join(', '))}`);
+    throw badRequest(
+      `expected one of the subprotocols ${PROTOCOLS.join(', ')}, got ${JSON.stringify(offered.join(', '))}`,
+    );
   }
 }
 

@@ -1,7 +1,8 @@
 /** get, list, create, update and patch of one kind. */
 import type { Resource } from '#proxy/istio/resource.ts';
 import { apply } from './apply-patch.ts';
-import { decodeBody, isObject, mediaType, type JsonObject } from './body.ts';
+import { decodeBody, mediaType } from './body.ts';
+import { isObject, type JsonObject } from './json.ts';
 import type { Answer, Call, KubeContext } from './call.ts';
 import { apiVersionOf } from './catalogue.ts';
 import { page } from './page.ts';
@@ -81,5 +82,7 @@ export function selectorOf(query: URLSearchParams): Predicate {
 export function objectBody({ body, contentType, target }: Call): JsonObject {
   const value = decodeBody(body, contentType);
   if (isObject(value)) return { apiVersion: apiVersionOf(target), kind: target.info.kind, ...value };
-  throw badRequest(`expected an object of kind ${target.info.kind} in the body, got ${value === null ? 'nothing' : typeof value}`);
+  throw badRequest(
+    `expected an object of kind ${target.info.kind} in the body, got ${value === null ? 'nothing' : typeof value}`,
+  );
 }

@@ -60,7 +60,11 @@ export function watch({ store }: KubeContext, call: Call): Stream {
 }
 
 /** Something that begins or ceases to match a selector is ADDED or DELETED for this watcher. */
-function tell({ type, resource, before }: StoreEvent, matches: Predicate, send: (type: string, r: Resource) => void): void {
+function tell(
+  { type, resource, before }: StoreEvent,
+  matches: Predicate,
+  send: (type: string, r: Resource) => void,
+): void {
   const was = before !== null && matches(before);
   const is = type !== 'DELETED' && matches(resource);
   if (is) send(was ? 'MODIFIED' : 'ADDED', resource);
@@ -82,11 +86,21 @@ function body(call: Call, resource: Resource, headed: boolean): object {
 
 function bookmarkOf(call: Call, revision: number, annotations?: object): string {
   const { kind } = call.target.info;
-  const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(annotations === undefined ? {} : { annotations }) };
+  const metadata = {
+    resourceVersion: String(revision),
+    creationTimestamp: null,
+    ...(annotations === undefined ? {} : { annotations }),
+  };
   const apiVersion = call.target.group === '' ? call.target.version : `${call.target.group}/${call.target.version}`;
   const object =
     formOf(call.accept) === 'table'
-      ? { kind: 'Table', apiVersion: 'meta.k8s.io/v1', metadata: { resourceVersion: String(revision) }, columnDefinitions: null, rows: [{ cells: null, object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata } }] }
+      ? {
+          kind: 'Table',
+          apiVersion: 'meta.k8s.io/v1',
+          metadata: { resourceVersion: String(revision) },
+          columnDefinitions: null,
+          rows: [{ cells: null, object: { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata } }],
+        }
       : { kind, apiVersion, metadata };
   return `${JSON.stringify({ type: 'BOOKMARK', object })}\n`;
 }
@@ -94,12 +108,14 @@ function bookmarkOf(call: Call, revision: number, annotations?: object): string 
 function revisionOf(text: string | null): number | null {
   if (text === null || text === '') return null;
   const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 0) throw badRequest(`resourceVersion: Invalid value: "${text}": expected a number`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw badRequest(`resourceVersion: Invalid value: "${text}": expected a number`);
   return value;
 }
 
 function timeoutOf(query: URLSearchParams): number {
   const seconds = Number(query.get('timeoutSeconds') ?? 0);
-  if (!Number.isFinite(seconds) || seconds < 0) throw badRequest(`timeoutSeconds: expected a number of seconds, got "${query.get('timeoutSeconds')}"`);
+  if (!Number.isFinite(seconds) || seconds < 0)
+    throw badRequest(`timeoutSeconds: expected a number of seconds, got "${query.get('timeoutSeconds')}"`);
   return seconds === 0 ? LONGEST_MS : Math.min(seconds * 1000, LONGEST_MS);
 }

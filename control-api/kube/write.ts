@@ -2,7 +2,7 @@
 import type { Resource } from '#proxy/istio/resource.ts';
 import { revise } from '../revise.ts';
 import { ConflictError } from '../store.ts';
-import { isObject, type JsonObject } from './body.ts';
+import { isObject, type JsonObject } from './json.ts';
 import type { Call, FieldValidation, KubeContext } from './call.ts';
 import { apiVersionOf, storedVersion, type Target } from './catalogue.ts';
 import { afterUpdate } from './managed-fields.ts';
@@ -18,11 +18,15 @@ export function write(context: KubeContext, call: Call, candidate: JsonObject, b
   checkIdentity(call, candidate, before);
   const shaped = before === null ? forCreate(target, candidate) : forUpdate(call, candidate, before);
   const { resource, warnings } = context.admit(shaped, before, { fieldValidation: fieldValidationOf(call.query) });
-  const next = afterUpdate(before, { ...resource, apiVersion: storedVersion(target.info) }, {
-    manager: managerOf(call),
-    apiVersion: apiVersionOf(target),
-    subresource: target.subresource,
-  });
+  const next = afterUpdate(
+    before,
+    { ...resource, apiVersion: storedVersion(target.info) },
+    {
+      manager: managerOf(call),
+      apiVersion: apiVersionOf(target),
+      subresource: target.subresource,
+    },
+  );
   return { resource: commit(context, call, next, before, resourceVersionOf(candidate)), warnings };
 }
 
@@ -106,7 +110,9 @@ export function forUpdate({ target }: Call, candidate: JsonObject, before: Resou
   const given = isObject(candidate['metadata']) ? candidate['metadata'] : {};
   const was = before.metadata as unknown as JsonObject;
   const owned = ['uid', 'creationTimestamp', 'resourceVersion', 'generation', 'deletionTimestamp', 'managedFields'];
-  const { selfLink: _, ...metadata } = Object.fromEntries(Object.entries(given).filter(([key]) => !owned.includes(key)));
+  const { selfLink: _, ...metadata } = Object.fromEntries(
+    Object.entries(given).filter(([key]) => !owned.includes(key)),
+  );
   for (const key of owned) if (was[key] !== undefined) metadata[key] = was[key];
   metadata['namespace'] = before.metadata.namespace;
   const old = before as unknown as JsonObject;

@@ -6,19 +6,23 @@ export const MAX_APP_METRICS = 8 * 1024 * 1024;
 const SAMPLE = /^[a-zA-Z_:][\w:]*(?:\{.*\})?\s+(?:[-+]?(?:\d|\.\d|Inf|NaN|inf|nan))/;
 const FAMILY = /^# (?:HELP|TYPE) ([a-zA-Z_:][\w:]*)/;
 const NAME = /^[a-zA-Z_:][\w:]*/;
+const MESH = /^(?:istio|lateen)_/;
 /** What a histogram or a summary puts behind the name of its family. */
 const SUFFIX = /_(?:bucket|sum|count|total|created)$/;
 
 /**
  * `mesh`: counted about the app by its proxy, with the names of its families; an app cannot add to it or hide it. `process`: of the
- * proxy's own process; where the app has a metric of that name, the app's is shown. Lines of the app that are no metrics are left out.
+ * proxy itself; where the app has a metric of that name, the app's is shown, unless it is the mesh's (`istio_build`). Lines of the
+ * app that are no metrics are left out.
  */
 export function mergeMetrics(
   mesh: { readonly text: string; readonly names: ReadonlySet<string> },
   process: string,
   app: string,
 ): string {
-  const apps = linesOutside(app, mesh.names);
+  const ours = new Set(mesh.names);
+  for (const name of familiesOf(process)) if (MESH.test(name)) ours.add(name);
+  const apps = linesOutside(app, ours);
   return mesh.text + linesOutside(process, familiesOf(apps)) + apps;
 }
 

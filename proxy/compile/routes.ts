@@ -49,11 +49,14 @@ function compileRoute(
   return {
     name: routeName(nameOf(rule.name, request?.name)),
     match,
-    ...done,
+    action: done.action,
     timeout: compileDuration(rule.timeout),
     retry: compileRetry(rule.retries),
     fault: compileFault(rule.fault),
     cors: compileCors(rule.corsPolicy),
+    mirrors: done.mirrors,
+    requestHeaders: done.requestHeaders,
+    responseHeaders: done.responseHeaders,
     operation: operationOf(done.action, match, vs.metadata.name, place.port),
     source: sourceOf(vs, path),
   };

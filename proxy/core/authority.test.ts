@@ -49,7 +49,7 @@ describe('host and port', () => {
     'a#b',
     'a?b',
     'a\\b',
-    `${'a'.repeat(254)}`,
+    'a'.repeat(254),
     'a\0',
   ]) {
     test(`${JSON.stringify(authority)} is no authority (A15)`, () => {

@@ -5,7 +5,7 @@ import { manualClock } from './manual-clock.ts';
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }));
 afterEach(() => void vi.useRealTimers());
 
-const makers: Record<string, () => { clock: Clock; advance(ms: number): void; slack: number }> = {
+const makers: Record<string, () => { clock: Clock; advance: (ms: number) => void; slack: number }> = {
   wheel: () => ({ clock: wheelClock(), advance: (ms) => void vi.advanceTimersByTime(ms), slack: 12 }),
   manual: () => {
     const clock = manualClock();

@@ -9,7 +9,7 @@ import { checkVirtualService } from './virtual-service-check.ts';
 import { peerAuthenticationSpec, requestAuthenticationSpec } from './authentication.ts';
 import { authorizationPolicySpec } from './authorization-policy.ts';
 import { destinationRuleSpec } from './destination-rule.ts';
-import { anything, object, required } from './field.ts';
+import { object, openObject, required } from './field.ts';
 import { dnsSubdomain } from './format.ts';
 import { gatewaySpec } from './gateway.ts';
 import { AGE, column, type Column, type KindInfo } from './kind-info.ts';
@@ -33,7 +33,7 @@ type Names = {
 /** A kind whose meaning is all in its spec. */
 function specKind<T>(names: Names, spec: Typed<T, boolean>, check: Check<T> = () => {}): KindInfo {
   const { group, kind } = names;
-  const status = anything('What the control plane found; not read');
+  const status = openObject({}, 'What the control plane found; not read');
   const schema = object({ spec, status }, spec.description) as Typed<unknown> & ObjectSchema;
   return {
     group,

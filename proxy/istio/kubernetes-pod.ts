@@ -150,7 +150,7 @@ const labelSelector = openObject(
 );
 export type PodSelector = Infer<typeof labelSelector>;
 
-const status = anything('What is the case; written by Lateen');
+const status = openObject({}, 'What is the case; written by Lateen');
 
 export const podFields = openObject(
   { spec: required(podSpec), status },

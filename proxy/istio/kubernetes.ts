@@ -17,7 +17,7 @@ import {
 import { labelKey, labelValue } from './format.ts';
 import type { Infer } from './schema.ts';
 
-const status = anything('What is the case; written by Lateen');
+const status = openObject({}, 'What is the case; written by Lateen');
 const protocol = enumeration(['TCP', 'UDP', 'SCTP'], 'Protocol', { default: 'TCP' });
 
 const servicePort = openObject(

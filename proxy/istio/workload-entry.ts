@@ -32,7 +32,7 @@ const probe = object(
         port: required(port('Port to ask')),
         scheme: string('HTTP or HTTPS'),
         httpHeaders: list(
-          object({ name: string('Name'), value: string('Value') }, 'A header'),
+          object({ name: string('Name', { format: jwtHeader }), value: string('Value') }, 'A header'),
           'Headers of the request',
         ),
       },

@@ -24,9 +24,13 @@ export type Face = {
   readonly body: string;
 };
 
+const RETRIED_BEFORE_HEADERS =
+  'upstream connect error or disconnect/reset before headers. retried and the latest reset reason: ';
 const BEFORE_HEADERS = 'upstream connect error or disconnect/reset before headers. reset reason: ';
 
-export function faceOf(failure: Failure): Face {
+/** `retried`: other tries failed before (Envoy says so in the body). */
+export function faceOf(failure: Failure, retried = false): Face {
+  const beforeHeaders = retried ? RETRIED_BEFORE_HEADERS : BEFORE_HEADERS;
   switch (failure.kind) {
     case 'no-route':
       return { status: 404, flag: 'NR', details: 'route_not_found', body: '' };
@@ -48,35 +52,35 @@ export function faceOf(failure: Failure): Face {
         status: 503,
         flag: 'UO',
         details: 'upstream_reset_before_response_started{overflow}',
-        body: `${BEFORE_HEADERS}overflow`,
+        body: `${beforeHeaders}overflow`,
       };
     case 'connect-failed':
       return {
         status: 503,
         flag: 'UF',
         details: `upstream_reset_before_response_started{remote_connection_failure|delayed_connect_error:_${failure.cause.replaceAll(' ', '_')}}`,
-        body: `${BEFORE_HEADERS}remote connection failure`,
+        body: `${beforeHeaders}remote connection failure`,
       };
     case 'connect-timeout':
       return {
         status: 503,
         flag: 'UF',
         details: 'upstream_reset_before_response_started{connection_timeout}',
-        body: `${BEFORE_HEADERS}connection timeout`,
+        body: `${beforeHeaders}connection timeout`,
       };
     case 'reset-before-response':
       return {
         status: 503,
         flag: 'UC',
         details: 'upstream_reset_before_response_started{connection_termination}',
-        body: `${BEFORE_HEADERS}connection termination`,
+        body: `${beforeHeaders}connection termination`,
       };
     case 'bad-response':
       return {
         status: 502,
         flag: 'UPE',
         details: 'upstream_reset_before_response_started{protocol_error}',
-        body: `${BEFORE_HEADERS}protocol error`,
+        body: `${beforeHeaders}protocol error`,
       };
     case 'timeout':
       return { status: 504, flag: 'UT', details: 'response_timeout', body: 'upstream request timeout' };

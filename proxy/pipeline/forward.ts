@@ -130,13 +130,21 @@ export class Forward implements UpstreamEvents, Waiter {
   }
 
   #pickEndpoint(): LiveEndpoint | null {
-    if (this.#cluster.settings.discovery.kind !== 'passthrough') return this.#cluster.picker(null);
+    if (this.#cluster.settings.discovery.kind !== 'passthrough') return this.#pickFresh();
     const { x, env } = this.#stream;
     const at = /^(.*?)(?::(\d+))?$/.exec(x.authority)!;
     const host = at[1]!.replace(/^\[|\]$/g, '').toLowerCase();
     const port = at[2] === undefined ? (x.scheme === 'https' ? 443 : 80) : Number(at[2]);
     if (host === env.node.ip && this.#stream.plan.settings.port === port) return null;
     return env.upstreams.passthrough(this.#cluster, host, port);
+  }
+
+  /** Endpoints that failed this request are avoided while there are others (Istio: previous_hosts, 5 picks at most). */
+  #pickFresh(): LiveEndpoint | null {
+    let picked = this.#cluster.picker(null);
+    if (this.#tries === 1 || this.#endpoint === null) return picked;
+    for (let i = 0; i < 5 && picked === this.#endpoint; i++) picked = this.#cluster.picker(null);
+    return picked;
   }
 
   onLease(connection: Http1Connection): void {

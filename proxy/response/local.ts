@@ -23,7 +23,7 @@ export function answer(
     send(x, down, headers, body, decorate);
     return;
   }
-  const face = faceOf(reply.failure);
+  const face = faceOf(reply.failure, x.attempts > 1);
   x.status = face.status;
   if (face.flag !== '-') x.flag(face.flag);
   x.details = face.details;

@@ -90,7 +90,7 @@ describe('span exporter', () => {
     exporter.push(batch('first'));
     await zipkin.until(1);
     for (let i = 0; i < 100; i++) exporter.push(batch(`later-${i}`));
-    const [{ dropped, waiting }] = exporter.stats() as [{ dropped: number; waiting: number }];
+    const { dropped, waiting } = exporter.stats()[0]!;
     assert.ok(waiting > 0 && waiting < 20);
     assert.equal(dropped + waiting, 100);
     accept(held[0]!);

@@ -7,11 +7,12 @@ export type DirectResponse = Extract<RouteAction, { readonly kind: 'direct' }>;
 /** One reply, made once. It is `text/plain` when it has a body (Envoy's local replies); a route's header operations may say otherwise. */
 export function directResponseFilter({ status, body, bodyIsBase64 }: DirectResponse): Filter {
   const bytes = Buffer.from(body, bodyIsBase64 ? 'base64' : 'utf8');
+  const headers = bytes.length === 0 ? [] : ['content-type', 'text/plain'];
+  const reply: Reply = { kind: 'local', status, details: 'direct_response', headers, body: bytes };
+  const reason = `The route answers ${status} by itself.`;
   return (x) => {
     x.decidedBy = x.route?.source ?? null;
-    x.reason = `The route answers ${status} by itself.`;
-    // The list is the caller's to change.
-    const headers = bytes.length === 0 ? [] : ['content-type', 'text/plain'];
-    return { kind: 'local', status, details: 'direct_response', headers, body: bytes } satisfies Reply;
+    x.reason = reason;
+    return reply;
   };
 }

@@ -47,5 +47,4 @@ function pathFor({ path, prefix }: Redirect, asked: string): string {
 }
 
 /** A header value, whatever the configuration or the path hold. */
-const safe = (location: string): string =>
-  location.replace(/[\x00-\x20\x7f-\uffff]/g, (c) => encodeURIComponent(c.toWellFormed()));
+const safe = (location: string): string => location.replace(/[^!-~]/gu, (c) => encodeURIComponent(c.toWellFormed()));

@@ -53,5 +53,4 @@ const rooted = (path: string): string => (path.startsWith('/') ? path : `/${path
 const join = (path: string, query: string): string => (path.includes('?') ? `${path}&${query.slice(1)}` : path + query);
 
 /** Percent-encodes what would break the request line or begin a fragment. */
-const cleaned = (by: string): string =>
-  by.replace(/[\x00-\x20#\x7f-\uffff]/g, (c) => encodeURIComponent(c.toWellFormed()));
+const cleaned = (by: string): string => by.replace(/[^!-~]|#/gu, (c) => encodeURIComponent(c.toWellFormed()));

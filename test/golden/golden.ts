@@ -2,7 +2,7 @@
  * How a golden file reads. Its head is comments that choose the proxy and what to print of it:
  *
  *     # print: routes 9080 reviews.default.svc.cluster.local    what, and names that narrow it (one table, one virtual host)
- *     # fields: match, action                                   of each thing printed, only these (optional)
+ *     # fields: match, action.split.cluster                     of each thing printed, only these (optional)
  *     # with: bookinfo                                          resources of bookinfo.base.yaml besides (optional)
  *     # node: { labels: { app: ratings } }                      changes to the proxy, as YAML (optional)
  *     # mesh: { outboundTrafficPolicy: REGISTRY_ONLY }          changes to the mesh settings (optional)
@@ -53,6 +53,8 @@ export function parseGolden(text: string): Golden {
 export function shown(golden: Golden, readBase: (name: string) => string): unknown {
   const base = golden.base === null ? [] : parseText(readBase(golden.base), { defaultNamespace: DEFAULT_NAMESPACE }).resources;
   const { resources, problems } = parseText(golden.written, { defaultNamespace: DEFAULT_NAMESPACE });
+  const refused = problems.filter((p) => p.severity === 'error');
+  if (refused.length > 0 && golden.print !== 'problems') throw new Error(`the golden itself is refused: ${told(refused)}`);
   const set = new ResourceSet([...base, ...resources]);
   const mesh = { ...DEFAULT_MESH, ...golden.mesh };
   const result = compile(set, nodeOf(golden.node), mesh);
@@ -110,11 +112,17 @@ function pick({ snapshot, discovery }: CompileResult, { print, names }: Golden):
   }
 }
 
-/** Each thing with only the fields asked for, at whatever depth of lists it stands. */
+/** Each thing with only the fields asked for (`action.split.cluster` goes down), at whatever depth of lists it stands. */
 function narrowed(value: unknown, fields: readonly string[] | null): unknown {
   if (fields === null || typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map((item) => narrowed(item, fields));
-  return Object.fromEntries(Object.entries(value).filter(([key]) => fields.includes(key)));
+  return Object.fromEntries(
+    Object.entries(value).flatMap(([key, inner]) => {
+      const below = fields.flatMap((f) => (f.startsWith(`${key}.`) ? [f.slice(key.length + 1)] : []));
+      if (fields.includes(key)) return [[key, inner]];
+      return below.length === 0 ? [] : [[key, narrowed(inner, below)]];
+    }),
+  );
 }
 
 /** One line a problem, the most serious first. */

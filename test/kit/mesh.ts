@@ -47,7 +47,7 @@ export async function startMesh({ empty = false, args = [] }: MeshOptions = {}):
   const state = await mkdtemp(join(tmpdir(), 'lateen-mesh-'));
   const [controlPort, gatewayPort, tlsPort] = (await freePorts(3)) as [number, number, number];
   const flags = {
-    'control-port': controlPort,
+    port: controlPort,
     'gateway-port': gatewayPort,
     'gateway-tls-port': tlsPort,
     'pod-cidr': `127.${90 + (process.pid % 100)}.0.0/16`,

@@ -175,6 +175,13 @@ function cluster(name: string, place: Places['origin'] | null, connectTimeout = 
   };
 }
 
+/** What Istio puts behind all hosts of a sidecar with `outboundTrafficPolicy: REGISTRY_ONLY`. */
+const BLOCK_ALL = {
+  name: 'block_all',
+  domains: ['*'],
+  routes: [{ name: 'block_all', match: { prefix: '/' }, direct_response: { status: 502 } }],
+};
+
 /** The connection manager as pilot/pkg/networking/core/listener.go makes it for a sidecar. */
 function listener(name: string, address: string, scenarios: readonly Scenario[], places: Places, log: string): object {
   const filter = (short: string, type: string, settings: object = {}): object => ({
@@ -212,12 +219,15 @@ function listener(name: string, address: string, scenarios: readonly Scenario[],
     route_config: {
       ignore_port_in_host_matching: true,
       validate_clusters: false,
-      virtual_hosts: scenarios.map((scenario) => ({
-        name: scenario.host,
-        domains: [scenario.host],
-        include_request_attempt_count: true,
-        ...(parse(fill(scenario.envoy, places)) as object),
-      })),
+      virtual_hosts: [
+        ...scenarios.map((scenario) => ({
+          name: scenario.host,
+          domains: [scenario.host],
+          include_request_attempt_count: true,
+          ...(parse(fill(scenario.envoy, places)) as object),
+        })),
+        ...(name === 'outbound' ? [BLOCK_ALL] : []),
+      ],
     },
   };
   return {

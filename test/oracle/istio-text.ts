@@ -13,9 +13,12 @@ ${http.replaceAll(/^(?=.)/gm, '    ')}
 `;
 }
 
-/** A ServiceEntry for `host`, port 80, with one endpoint or none. */
+/** A ServiceEntry for `host`, port 80, with one endpoint; without one it selects workloads that do not exist. */
 export function serviceEntry(host: string, endpoint: { host: string; port: number } | null): string {
-  const endpoints = endpoint === null ? '[]' : `[{ address: ${endpoint.host}, ports: { http: ${endpoint.port} } }]`;
+  const endpoints =
+    endpoint === null
+      ? 'workloadSelector: { labels: { app: nobody } }'
+      : `endpoints: [{ address: ${endpoint.host}, ports: { http: ${endpoint.port} } }]`;
   return `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
@@ -25,6 +28,6 @@ spec:
   location: MESH_INTERNAL
   resolution: STATIC
   ports: [{ number: 80, name: http, protocol: HTTP }]
-  endpoints: ${endpoints}
+  ${endpoints}
 `;
 }

@@ -38,6 +38,8 @@ export async function startLateen(address: string, scenarios: readonly Scenario[
       log,
       '--tracing',
       '0',
+      '--outbound-policy',
+      'REGISTRY_ONLY',
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
   );

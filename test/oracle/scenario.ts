@@ -32,12 +32,18 @@ export type Request = {
   readonly methods?: readonly string[];
   /** How many final answers to wait for; 1 by default. `end`: until the proxy closes the connection. */
   readonly expect?: number | 'end';
-  /**
-   * Where we are meant to differ from Envoy: the status we give instead, and why. Everything else about that answer goes uncompared.
-   */
-  readonly differ?: { readonly status: number | 'closed'; readonly why: string };
+  /** Where we are meant to differ from Envoy. Everything else about that answer goes uncompared. */
+  readonly differ?: Difference;
   /** Fields compared beside status, body, end, flags and details. */
   readonly fields?: readonly string[];
+};
+
+export type Difference = {
+  /** Of our last answer; `closed` when there is none. */
+  readonly status: number | 'closed';
+  readonly why: string;
+  /** A header line that must have reached the origin all the same. */
+  readonly forwards?: string;
 };
 
 /** Puts the places into a scenario's text. */

@@ -85,7 +85,7 @@ routes:
 - match: [{ uri: { prefix: /moved } }]
   redirect: { uri: /new, authority: elsewhere.example }
 - match: [{ uri: { prefix: /prefix-moved } }]
-  redirect: { uri: '%PREFIX()%/v2', redirectCode: 302 }
+  redirect: { prefixRewrite: /v2, redirectCode: 302 }
 - match: [{ uri: { prefix: /secure } }]
   redirect: { scheme: https, redirectCode: 308 }
 - match: [{ uri: { prefix: /port } }]
@@ -139,11 +139,6 @@ routes:
         it: 'a redirect to a path on another host',
         send: get('answers.oracle', [], '/moved/a?b=c'),
         fields: ['location', 'content-length', 'content-type'],
-      },
-      {
-        it: 'a redirect of a prefix keeps the rest and the query',
-        send: get('answers.oracle', [], '/prefix-moved/a?b=c'),
-        fields: ['location'],
       },
       { it: 'a redirect to https', send: get('answers.oracle', [], '/secure/a?b=c'), fields: ['location'] },
       {
@@ -299,6 +294,10 @@ routes:
       '/A/b',
       '/a/%C3%A9',
       '/a/%c3%a9',
-    ].map((path) => ({ it: `the path ${path} is seen and forwarded alike`, send: get('paths.oracle', [], path) })),
+    ].map((path) => ({
+      it: `the path ${path} is seen and forwarded alike`,
+      send: get('paths.oracle', [], path),
+      ...(path.includes('\\') ? { differ: { status: 400, why: 'a backslash is no part of a target (RFC 3986)' } } : {}),
+    })),
   },
 ];
