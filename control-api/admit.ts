@@ -3,7 +3,7 @@ import { KINDS } from '#proxy/istio/kinds.ts';
 import { parseObject } from '#proxy/istio/parse.ts';
 import type { Problem } from '#proxy/istio/problem.ts';
 import { keyOf, ResourceSet, type Resource } from '#proxy/istio/resource.ts';
-import type { JsonObject } from './kube/json.ts';
+import { isObject, shown, type JsonObject } from './kube/json.ts';
 import type { Admit } from './kube/call.ts';
 import { withDefaults } from './kube/defaults.ts';
 import { badRequest, invalid, type Cause } from './kube/status-error.ts';
@@ -64,11 +64,11 @@ const keyOfProblem = ({ kind, namespace, name }: NonNullable<Problem['resource']
 
 function refusal(candidate: JsonObject, errors: readonly Problem[]): Error {
   const { metadata, kind, apiVersion } = candidate;
-  const name = (metadata as { name?: unknown } | undefined)?.name;
-  const info = KINDS.find((k) => k.kind === kind && String(apiVersion).startsWith(k.group));
+  const name = isObject(metadata) ? metadata['name'] : '';
+  const info = KINDS.find((k) => k.kind === kind && shown(apiVersion).startsWith(k.group));
   if (info === undefined) return badRequest(errors.map(textOf).join('; '));
   const causes = errors.map(({ path, message }): Cause => ({ reason: reasonOf(message), message, field: path }));
-  return invalid(info, String(name ?? ''), causes);
+  return invalid(info, shown(name ?? ''), causes);
 }
 
 /** metav1.CauseType, as far as it can be told. */

@@ -113,9 +113,10 @@ export function createProxies(store: Store): Proxies {
   }
 
   function evict(): void {
-    const gone = [...proxies].find(([, { sink }]) => sink === null) ?? [...proxies][0]!;
-    gone[1].sink?.end();
-    proxies.delete(gone[0]);
+    const all = [...proxies];
+    const [id, gone] = all.find(([, { sink }]) => sink === null) ?? all[0]!;
+    gone.sink?.end();
+    proxies.delete(id);
   }
 
   /** The pod is gone for good; while its stream is open, it may still be finishing. */
@@ -153,7 +154,8 @@ export function createProxies(store: Store): Proxies {
       proxy.pending = proxy.pending.slice(done.length);
       recheck();
     },
-    list: () => [...proxies].map(([id, proxy]) => stateOf(id, proxy)).sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
+    list: () =>
+      Array.from(proxies, ([id, proxy]) => stateOf(id, proxy)).sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
     settled(revision) {
       // What came after the newest change that concerns them, they were never told, nor need they be.
       const needed = Math.min(revision, relevant);
@@ -198,7 +200,7 @@ function forProxies(resource: Resource): Resource {
   const { managedFields: _, annotations, ...metadata } = resource.metadata;
   const { [LAST_APPLIED]: __, ...rest } = annotations ?? {};
   const kept = Object.keys(rest).length === 0 ? metadata : { ...metadata, annotations: rest };
-  return { ...resource, metadata: kept as Resource['metadata'] };
+  return { ...resource, metadata: kept };
 }
 
 /** Pod names may contain dots, namespaces may not. */

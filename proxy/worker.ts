@@ -4,5 +4,9 @@ import { createDataPlane } from './data-plane.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
 
 const port = parentPort!;
-const plane = createDataPlane(workerData as WorkerSetup, (message: FromWorker) => port.postMessage(message));
+const plane = createDataPlane(workerData as WorkerSetup, (message: FromWorker) => {
+  port.postMessage(message);
+  // Nothing keeps the thread alive after this but connections that are past their time.
+  if (message.kind === 'drained') setImmediate(() => process.exit(0));
+});
 port.on('message', (message: ToWorker) => plane.tell(message));

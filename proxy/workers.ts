@@ -22,6 +22,8 @@ export type WorkerEvents = {
 
 const RESTART_MS = 200;
 const LAST_RESTART_MS = 10_000;
+/** What a worker may take beyond its drain time to write its last logs and spans. */
+const GRACE_MS = 2000;
 /** A worker that lived so long starts with a clean record. */
 const STEADY_MS = 60_000;
 
@@ -77,18 +79,17 @@ export class Workers {
   /** Resolves when all have finished what was under way, or `within` ms have passed, and the threads have ended. */
   async drain(within: number): Promise<void> {
     this.#stopping = true;
-    await Promise.all(
-      [...this.#threads].map(async (thread) => {
-        const { promise, resolve } = Promise.withResolvers<void>();
-        const timer = setTimeout(resolve, within + 1000);
-        thread.worker.on('message', (message: FromWorker) => message.kind === 'drained' && resolve());
-        thread.worker.once('exit', () => resolve());
-        this.#tell(thread, { kind: 'drain', within });
-        await promise;
-        clearTimeout(timer);
-        await thread.worker.terminate();
-      }),
-    );
+    await Promise.all([...this.#threads].map((thread) => this.#drainOne(thread, within)));
+  }
+
+  /** A thread that is done ends by itself; one that hangs is ended. */
+  async #drainOne(thread: Thread, within: number): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    thread.worker.once('exit', () => resolve());
+    const timer = setTimeout(() => void thread.worker.terminate(), within + GRACE_MS);
+    this.#tell(thread, { kind: 'drain', within });
+    await promise;
+    clearTimeout(timer);
   }
 
   #start(): void {

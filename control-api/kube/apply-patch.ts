@@ -41,13 +41,13 @@ export function apply(context: KubeContext, call: Call, config: JsonObject, befo
   const mine = entries.find((entry) => isOf(entry, writer, 'Apply'));
   const others = entries.filter((entry) => entry !== mine);
 
-  let merged = before === null ? config : mergeApplied(before as unknown as JsonObject, config, target.info.kind, []);
+  const live = before as unknown as JsonObject | null;
+  const united = live === null ? config : mergeApplied(live, config, target.info.kind, []);
   const elsewhere = new Set(others.flatMap((entry) => [...fieldsOf(entry)]));
   const released = mine === undefined ? [] : [...fieldsOf(mine)].filter((p) => !applied.has(p) && !elsewhere.has(p));
-  merged = without(merged as JsonObject, released, target.info.kind);
+  const merged = without(united as JsonObject, released, target.info.kind);
 
-  const shaped =
-    before === null ? forCreate(target, merged as JsonObject) : forUpdate(call, merged as JsonObject, before);
+  const shaped = before === null ? forCreate(target, merged) : forUpdate(call, merged, before);
   const { resource, warnings } = context.admit(shaped, before, { fieldValidation: fieldValidationOf(query) });
   const next = { ...resource, apiVersion: storedVersion(target.info) };
   const rest = settle(others, before, next, applied, query.get('force') === 'true');

@@ -32,7 +32,9 @@ const column = (name: string, cell: (r: Resource) => unknown, priority = 0, type
 const AGE = column('Age', ({ metadata }) => age(metadata.creationTimestamp));
 const none = (text: string | undefined): string => (text === undefined || text === '' ? '<none>' : text);
 const record = (value: unknown): Loose => (typeof value === 'object' && value !== null ? (value as Loose) : {});
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- callers say which part they read; nothing is checked
 const status = <T>(r: Resource): T => record(r.status) as T;
+// oxlint-disable-next-line typescript/no-unnecessary-type-parameters -- as above
 const spec = <T>(r: Resource): T => record(r.spec) as T;
 
 const POD: readonly ComputedColumn[] = [

@@ -1,9 +1,9 @@
 /** What Kubernetes' API server fills in where an object of its own kinds says nothing; the part that clients rely on. */
-import { isObject, type Json, type JsonObject } from './json.ts';
+import { isObject, shown, type Json, type JsonObject } from './json.ts';
 
 /** `object` with its defaults; itself when its kind has none. */
 export function withDefaults(object: JsonObject): JsonObject {
-  return DEFAULTS[String(object['kind'])]?.(object) ?? object;
+  return DEFAULTS[shown(object['kind'])]?.(object) ?? object;
 }
 
 const DEFAULTS: Readonly<Record<string, (object: JsonObject) => JsonObject>> = {
@@ -52,7 +52,7 @@ function containerPorts({ ports }: JsonObject): JsonObject {
 function secret({ stringData, ...object }: JsonObject): JsonObject {
   if (!isObject(stringData)) return stringData === undefined ? object : { ...object, stringData };
   const encoded = Object.entries(stringData).map(
-    ([k, v]) => [k, Buffer.from(String(v), 'utf8').toString('base64')] as const,
+    ([k, v]) => [k, Buffer.from(shown(v), 'utf8').toString('base64')] as const,
   );
   const data = isObject(object['data']) ? object['data'] : {};
   return { ...object, data: { ...data, ...Object.fromEntries(encoded) } };

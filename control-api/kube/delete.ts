@@ -3,7 +3,7 @@ import { KINDS } from '#proxy/istio/kinds.ts';
 import type { Resource } from '#proxy/istio/resource.ts';
 import { kubeTime } from '../revise.ts';
 import { decodeBody } from './body.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { isObject, shown, type JsonObject } from './json.ts';
 import type { Answer, Call, KubeContext } from './call.ts';
 import { represent, representList } from './represent.ts';
 import { badRequest, conflict, forbidden, type Status } from './status-error.ts';
@@ -130,7 +130,7 @@ function checkPreconditions({ target }: Call, { metadata }: Resource, options: J
   ] as const) {
     const value = wanted[field];
     if (value === undefined || value === metadata[field]) continue;
-    const why = `Precondition failed: ${label} in precondition: ${String(value)}, ${label} in object meta: ${metadata[field]}`;
+    const why = `Precondition failed: ${label} in precondition: ${shown(value)}, ${label} in object meta: ${metadata[field]}`;
     throw conflict(target.info, metadata.name, why);
   }
 }

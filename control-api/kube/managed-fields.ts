@@ -2,7 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Resource } from '#proxy/istio/resource.ts';
 import { whatChanged, kubeTime } from '../revise.ts';
-import { isObject, type Json, type JsonObject } from './json.ts';
+import { isObject, shown, type Json, type JsonObject } from './json.ts';
 import { KEY_DEFAULTS, listTypeOf } from './list-keys.ts';
 
 /** Path elements (`f:spec`, `k:{"name":"web"}`, `v:"x"`) joined by NUL: sets of them are plain sets of text. */
@@ -23,14 +23,23 @@ export type Writer = { readonly manager: string; readonly apiVersion: string; re
 
 /** Never owned: what tells objects apart, and what the server fills in. */
 const UNOWNED_METADATA: ReadonlySet<string> = new Set([
-  ...['name', 'namespace', 'uid', 'creationTimestamp', 'resourceVersion', 'generation', 'managedFields', 'selfLink'],
-  ...['deletionTimestamp', 'deletionGracePeriodSeconds', 'generateName'],
+  'name',
+  'namespace',
+  'uid',
+  'creationTimestamp',
+  'resourceVersion',
+  'generation',
+  'managedFields',
+  'selfLink',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'generateName',
 ]);
 
 /** Every owned place of an object with its value: scalars and atomic lists; items of keyed lists also for themselves. */
 export function leavesOf(object: JsonObject): Map<FieldPath, Json> {
   const leaves = new Map<FieldPath, Json>();
-  const kind = String(object['kind'] ?? '');
+  const kind = shown(object['kind']);
   for (const [key, value] of Object.entries(object)) {
     if (key === 'apiVersion' || key === 'kind') continue;
     if (key !== 'metadata') collect(leaves, kind, value, [`f:${key}`], [key]);
@@ -120,7 +129,7 @@ export function withManaged(resource: Resource, entries: readonly ManagedEntry[]
   const { managedFields: _, ...metadata } = resource.metadata;
   const owning = entries.filter((entry) => Object.keys(entry.fieldsV1).length > 0);
   const managed = owning.length === 0 ? metadata : { ...metadata, managedFields: owning };
-  return { ...resource, metadata: managed as Resource['metadata'] };
+  return { ...resource, metadata: managed };
 }
 
 export function fieldsOf(entry: ManagedEntry): Set<FieldPath> {
@@ -147,7 +156,7 @@ export function treeOf(fields: ReadonlySet<FieldPath>): JsonObject {
     let tree = root;
     for (const element of elements) tree = tree[element] ??= {};
     // The item itself, not only some of its fields.
-    if (/^k:/.test(elements.at(-1)!)) tree['.'] = {};
+    if (elements.at(-1)!.startsWith('k:')) tree['.'] = {};
   }
   return root;
 }

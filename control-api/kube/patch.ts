@@ -1,7 +1,7 @@
 /** The kinds of patch: JSON merge (RFC 7396), JSON (RFC 6902) and Kubernetes' strategic merge. */
-import jsonPatch, { type Operation } from 'fast-json-patch';
+import jsonPatch from 'fast-json-patch';
 import type { KindInfo } from '#proxy/istio/kinds.ts';
-import { isObject, type Json, type JsonObject } from './json.ts';
+import { isObject, shown, type Json, type JsonObject } from './json.ts';
 import { STRATEGIC_GROUPS } from './list-keys.ts';
 import { badRequest, invalid, unsupportedMediaType } from './status-error.ts';
 import { strategicMerge } from './strategic-merge.ts';
@@ -50,12 +50,12 @@ function applyJsonPatch(before: JsonObject, patch: Json, info: KindInfo): JsonOb
   if (!Array.isArray(patch)) throw badRequest('expected a list of operations as the JSON patch');
   if (patch.length > MAX_OPERATIONS) throw badRequest(`the patch has more than ${MAX_OPERATIONS} operations`);
   try {
-    const copy = structuredClone(before) as JsonObject;
-    const result = jsonPatch.applyPatch(copy, patch as unknown as Operation[], true, true).newDocument as Json;
+    const copy = structuredClone(before);
+    const result = jsonPatch.applyPatch(copy, patch as never, true, true).newDocument as Json;
     if (isObject(result)) return result;
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n')[0]! : String(error);
-    const name = isObject(before['metadata']) ? String(before['metadata']['name']) : '';
+    const name = isObject(before['metadata']) ? shown(before['metadata']['name']) : '';
     throw invalid(info, name, [
       { reason: 'FieldValueInvalid', message: `the JSON patch does not apply: ${message}`, field: 'patch' },
     ]);

@@ -1,5 +1,5 @@
 /** Reads the protobuf that `kubectl create` sends for Kubernetes' own kinds into the JSON it stands for. */
-import type { Json, JsonObject } from './json.ts';
+import { shown, type Json, type JsonObject } from './json.ts';
 import { ENVELOPE, KIND_MESSAGES, type Field, type Fields } from './protobuf-kinds.ts';
 import { badRequest, unsupportedMediaType } from './status-error.ts';
 
@@ -18,10 +18,10 @@ export function readKubeProtobuf(bytes: Buffer): JsonObject {
   const envelope = read(bytes.subarray(MAGIC.length), ENVELOPE, 'Unknown', 0);
   const { apiVersion, kind } = (envelope['typeMeta'] ?? {}) as JsonObject;
   const raw = envelope['raw'];
-  const fields = KIND_MESSAGES[String(kind)];
-  if (fields === undefined) throw unsupported(`kind ${String(kind)}`);
+  const fields = KIND_MESSAGES[shown(kind)];
+  if (fields === undefined) throw unsupported(`kind ${shown(kind)}`);
   const body = typeof raw === 'string' ? Buffer.from(raw, 'base64') : Buffer.alloc(0);
-  return { apiVersion: apiVersion ?? '', kind: kind ?? '', ...read(body, fields, String(kind), 0) };
+  return { apiVersion: apiVersion ?? '', kind: kind ?? '', ...read(body, fields, shown(kind), 0) };
 }
 
 const malformed = (why: string): Error => badRequest(`the body is not valid protobuf: ${why}`);
@@ -49,7 +49,7 @@ function read(bytes: Buffer, fields: Fields, name: string, depth: number): JsonO
     const value = valueOf(field, content, `${name}.${field.name}`, depth);
     if (value === null) continue;
     if (field.type === 'map')
-      result[field.name] = { ...((result[field.name] as JsonObject | undefined) ?? {}), ...(value as JsonObject) };
+      result[field.name] = { ...(result[field.name] as JsonObject | undefined), ...(value as JsonObject) };
     else if (field.repeated) result[field.name] = [...((result[field.name] as Json[] | undefined) ?? []), value];
     else result[field.name] = value;
   }
@@ -108,7 +108,7 @@ function entryOf(bytes: Buffer, value: 'string' | 'bytes', name: string): JsonOb
     2: { name: 'value', type: value, keepEmpty: true },
   };
   const entry = read(bytes, fields, name, 0);
-  const key = String(entry['key'] ?? '');
+  const key = shown(entry['key'] ?? '');
   if (key === '__proto__') throw malformed(`${name} has a key named __proto__`);
   return { [key]: entry['value'] ?? '' };
 }

@@ -30,7 +30,7 @@ export function wireOf(resource: Resource, target: Pick<Target, 'group' | 'versi
   return {
     apiVersion: apiVersionOf(target),
     kind,
-    metadata: { name, ...(target.info.namespaced ? { namespace } : {}), ...others } as Resource['metadata'],
+    metadata: { name, ...(target.info.namespaced ? { namespace } : {}), ...others },
     ...rest,
   } as Resource;
 }

@@ -1,7 +1,7 @@
 /** The `scale` subresource: `kubectl scale` reads and writes the number of replicas through it (autoscaling/v1 Scale). */
 import type { Resource } from '#proxy/istio/resource.ts';
 import { decodeBody, mediaType } from './body.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { isObject, shown, type JsonObject } from './json.ts';
 import type { Answer, Call, KubeContext } from './call.ts';
 import { patched } from './patch.ts';
 import { wireOf } from './represent.ts';
@@ -53,7 +53,7 @@ function scaleOf(resource: Resource): object {
 
 function objectBodyOf(call: Call): JsonObject {
   const { kind, ...body } = objectBody(call);
-  if (kind !== 'Scale' && kind !== call.target.info.kind) throw badRequest(`expected a Scale, got ${String(kind)}`);
+  if (kind !== 'Scale' && kind !== call.target.info.kind) throw badRequest(`expected a Scale, got ${shown(kind)}`);
   return body;
 }
 

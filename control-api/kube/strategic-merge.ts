@@ -1,6 +1,6 @@
 /** Strategic merge patch: a merge patch that knows keyed lists, with directives such as `$patch: delete`. */
 import { isDeepStrictEqual } from 'node:util';
-import { isObject, type Json, type JsonObject } from './json.ts';
+import { isObject, shown, type Json, type JsonObject } from './json.ts';
 import { listTypeOf } from './list-keys.ts';
 import { badRequest } from './status-error.ts';
 
@@ -25,7 +25,7 @@ function mergeObject(target: JsonObject, patch: JsonObject, at: At): JsonObject 
   if (directive === 'replace') return plain(fields) as JsonObject;
   if (directive === 'delete') return {};
   if (directive !== undefined && directive !== 'merge')
-    throw badRequest(`unknown directive $patch: ${String(directive)}`);
+    throw badRequest(`unknown directive $patch: ${shown(directive)}`);
   const result: Record<string, Json> = { ...target };
   if (Array.isArray(retain)) {
     for (const key of Object.keys(result)) if (!retain.includes(key)) delete result[key];

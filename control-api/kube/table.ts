@@ -19,7 +19,13 @@ export function tableOf(info: KindInfo, resources: readonly Resource[], options:
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata,
-    columnDefinitions: columns.map(({ cell: _, ...definition }) => definition),
+    columnDefinitions: columns.map(({ name, type, format, description, priority }) => ({
+      name,
+      type,
+      format,
+      description,
+      priority,
+    })),
     rows: resources.map((resource) => ({
       cells: columns.map((column) => column.cell(resource)),
       object: include === 'None' ? null : include === 'Object' ? resource : metadataOf(resource),

@@ -2,7 +2,7 @@
 import type { Resource } from '#proxy/istio/resource.ts';
 import { revise } from '../revise.ts';
 import { ConflictError } from '../store.ts';
-import { isObject, type JsonObject } from './json.ts';
+import { isObject, shown, type JsonObject } from './json.ts';
 import type { Call, FieldValidation, KubeContext } from './call.ts';
 import { apiVersionOf, storedVersion, type Target } from './catalogue.ts';
 import { afterUpdate } from './managed-fields.ts';
@@ -130,22 +130,22 @@ export function checkIdentity({ target }: Call, candidate: JsonObject, before: R
   const { apiVersion, kind } = candidate;
   if (apiVersion !== expected && apiVersion !== undefined) {
     throw badRequest(
-      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+      `the API version in the data (${shown(apiVersion)}) does not match the expected API version (${expected})`,
     );
   }
   if (kind !== target.info.kind && kind !== undefined) {
-    throw badRequest(`the kind in the data (${String(kind)}) does not match the expected kind (${target.info.kind})`);
+    throw badRequest(`the kind in the data (${shown(kind)}) does not match the expected kind (${target.info.kind})`);
   }
   const metadata = isObject(candidate['metadata']) ? candidate['metadata'] : {};
   const { name, namespace, uid } = metadata;
   if (target.name !== null && name !== undefined && name !== target.name) {
-    throw badRequest(`the name of the object (${String(name)}) does not match the name on the URL (${target.name})`);
+    throw badRequest(`the name of the object (${shown(name)}) does not match the name on the URL (${target.name})`);
   }
   if (namespace !== undefined && namespace !== '' && namespace !== target.namespace) {
     throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
   }
   if (before !== null && uid !== undefined && uid !== '' && uid !== before.metadata.uid) {
-    const why = `Precondition failed: UID in precondition: ${String(uid)}, UID in object meta: ${before.metadata.uid}`;
+    const why = `Precondition failed: UID in precondition: ${shown(uid)}, UID in object meta: ${before.metadata.uid}`;
     throw conflict(target.info, before.metadata.name, why);
   }
 }

@@ -51,7 +51,7 @@ describe('order and defaults (C8)', () => {
     });
     expect(x.decidedBy?.name).toBe('deny-0');
     expect(x.reason).toBe(
-      'Denied by AuthorizationPolicy default/deny-0, rule 0: the caller is reviews-v3 of namespace default at 127.1.0.7.',
+      'denied by AuthorizationPolicy default/deny-0, rule 0: the caller is reviews-v3 of namespace default at 127.1.0.7',
     );
   });
 

@@ -74,7 +74,7 @@ function denied(id: string, policy: Policy): Denial {
     id,
     reply: fail({ kind: 'denied', policy: id, status: reply.status, body: reply.body }),
     source,
-    why: `Denied by ${source.kind} ${policy.namespace}/${policy.name}, rule ${rule}`,
+    why: `denied by ${source.kind} ${policy.namespace}/${policy.name}, rule ${rule}`,
   };
 }
 
@@ -85,12 +85,12 @@ function notAllowed(policies: readonly Policy[]): Denial {
     id: 'none',
     reply: fail({ kind: 'denied', policy: 'none', status: 403, body: 'RBAC: access denied' }),
     source: policies[0]?.source ?? null,
-    why: `Not allowed by any ALLOW policy of this workload (${names.join(', ')}${more})`,
+    why: `not allowed by any ALLOW policy of this workload (${names.join(', ')}${more})`,
   };
 }
 
 function refuse(x: Exchange, { reply, source, why }: Denial): Reply {
   x.decidedBy = source;
-  x.reason = `${why}: the caller is ${describePeer(x.connection)}.`;
+  x.reason = `${why}: the caller is ${describePeer(x.connection)}`;
   return reply;
 }

@@ -109,8 +109,7 @@ function compileOperation(operation: Operation | undefined, where: string, c: Ru
 
 function compileCondition({ key, values, notValues }: Condition, where: string, c: RuleContext): Predicate {
   if (!values?.length && !notValues?.length) return unreadable(c, where, 'expected values or notValues');
-  const [, name = '', argument = ''] = /^([^[\]]+)(?:\[(.+)\])?$/.exec(key) ?? [];
-  const inner = unquoted(argument);
+  const [, name = '', inner = ''] = /^([^[\]]+)(?:\[(.+)\])?$/.exec(key) ?? [];
   switch (name) {
     case 'request.headers':
       return asks(values, notValues, text({ of: 'request.header', name: inner.toLowerCase() }));
@@ -135,8 +134,6 @@ function compileCondition({ key, values, notValues }: Condition, where: string, 
       return unreadable(c, `${where}.key`, `"${key}" cannot be asked so far`);
   }
 }
-
-const unquoted = (s: string): string => s.replace(/^(["'])(.*)\1$/, '$2');
 
 /** This proxy's own labels are known. */
 function fits(labels: Readonly<Record<string, string>>, name: string, pattern: string): boolean {

@@ -43,13 +43,14 @@ function outbound(
 ): Outbound {
   const name = outboundName(port.number, subset?.value.name ?? '', service.host);
   const level = effective(rule?.policy?.value, subset?.value.trafficPolicy, port.number);
+  const discovery = discoveryOf(service, port);
   const cluster: Cluster = {
     name,
-    discovery: discoveryOf(service, port),
+    discovery,
     service: { host: service.host, name: service.name, namespace: service.namespace },
     direction: 'outbound',
     protocol: port.protocol === 'http' ? 'http' : 'tcp',
-    balancing: compileBalancing(level.loadBalancer),
+    balancing: discovery.kind === 'passthrough' ? { kind: 'PASSTHROUGH' } : compileBalancing(level.loadBalancer),
     ...compilePool(level.connectionPool),
     tls: compileTls(level.tls),
     source: sourceFor(rule, subset),

@@ -43,7 +43,12 @@ export function compile(resources: ResourceSet, node: ProxyNode, mesh: MeshSetti
   }
 }
 
-function attempt(resources: ResourceSet, node: ProxyNode, mesh: MeshSettings, before: readonly Problem[]): CompileResult {
+function attempt(
+  resources: ResourceSet,
+  node: ProxyNode,
+  mesh: MeshSettings,
+  before: readonly Problem[],
+): CompileResult {
   const c = readContext(resources, node, mesh);
   const inbound: Inbound = node.role === 'sidecar' ? compileInbound(c) : { ...NOTHING, endpoints: {} };
   const parts = node.role === 'sidecar' ? [compileOutbound(c), compileEgress(c), inbound] : [compileGateway(c)];

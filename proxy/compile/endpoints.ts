@@ -3,7 +3,7 @@ import type { EndpointSliceFields } from '../istio/kubernetes.ts';
 import type { Resource, ResourceSet } from '../istio/resource.ts';
 import type { Endpoint } from '../snapshot/endpoints.ts';
 import type { Outbound } from './clusters.ts';
-import { listedAt, targetNumber } from './listed.ts';
+import { listedAt, portNamed, targetNumber } from './listed.ts';
 import { hasLabels } from './matches.ts';
 import type { MeshService, ServicePort } from './services.ts';
 import type { AddressBook } from './workloads.ts';
@@ -114,7 +114,7 @@ function selectedInstances(service: MeshService, port: ServicePort, book: Addres
     if (resident.ip === '' || !resident.ready || !hasLabels(resident.labels, service.selector)) continue;
     const { ip: address, labels, locality, weight } = resident;
     // Port names of a pod are the container's own; only a WorkloadEntry's are those of the ServiceEntry.
-    const own = resident.kind === 'Pod' ? undefined : resident.ports[port.name];
+    const own = resident.kind === 'Pod' ? undefined : portNamed(resident.ports, port.name);
     note({ address, port: own ?? targetNumber(port), weight, healthy: true, locality, labels });
   }
 }

@@ -52,28 +52,30 @@ function portsOf(c: Context): readonly Port[] {
 
 const nameOf = ({ metadata }: Resource): string => `${metadata.namespace}/${metadata.name}`;
 
-function listenerOf(c: Context, { address, port, servers }: Port): Listener {
+function listenerOf(c: Context, p: Port): Listener {
   return {
     kind: 'http',
-    name: `gateway_${port}`,
-    address,
-    port,
+    name: `gateway_${suffixOf(c, p, '_')}`,
+    address: p.address,
+    port: p.port,
     direction: 'gateway',
-    authz: compileAuthz(c, { ports: [port], via: port, protocol: 'http' }),
+    authz: compileAuthz(c, { ports: [p.port], via: p.port, protocol: 'http' }),
     pick: 'fixed',
     tables: {},
-    fallback: tableFor(address, port, c, servers),
+    fallback: tableFor(c, p),
     forwardProxy: null,
   };
 }
 
-/** `http.8080`, as Istio names it; a second address on the same port adds itself. */
-const tableFor = (address: string, port: number, c: Context, servers: readonly Server[]) => {
-  const bound = servers.find((s) => s.server.bind !== undefined && s.server.bind !== (c.node.bind ?? c.node.ip));
-  return tableName(bound === undefined ? `http.${port}` : `http.${port}.${address}`);
-};
+/** `http.8080`, as Istio names it. */
+const tableFor = (c: Context, p: Port) => tableName(`http.${suffixOf(c, p, '.')}`);
 
-function tableOf(c: Context, { address, port, servers }: Port): RouteTable {
+/** A port that is bound to an address of its own says so. */
+const suffixOf = (c: Context, { address, port }: Port, separator: string): string =>
+  address === (c.node.bind ?? c.node.ip) ? `${port}` : `${address}${separator}${port}`;
+
+function tableOf(c: Context, p: Port): RouteTable {
+  const { port, servers } = p;
   const domains = new Map<string, Route[]>();
   for (const rules of c.virtualServices) {
     const here = servers.filter((s) => rules.gateways.includes(s.gateway));
@@ -88,7 +90,7 @@ function tableOf(c: Context, { address, port, servers }: Port): RouteTable {
     domains: [domain],
     routes: catchAllsLast(routes),
   }));
-  return { name: tableFor(address, port, c, servers), virtualHosts: virtualHosts.filter((h) => h.routes.length > 0) };
+  return { name: tableFor(c, p), virtualHosts: virtualHosts.filter((h) => h.routes.length > 0) };
 }
 
 /** What both the VirtualService and a server name; `namespace/host` of a server lets in only that namespace's. */

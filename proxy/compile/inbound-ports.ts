@@ -4,6 +4,7 @@ import type { SidecarIngress } from '../istio/sidecar.ts';
 import type { SourceRef } from '../snapshot/route.ts';
 import { inboundPool } from './clusters.ts';
 import type { Context } from './context.ts';
+import { portNamed } from './listed.ts';
 import { hasLabels } from './matches.ts';
 import { sourceOf } from './problems.ts';
 import { protocolNamed } from './protocol.ts';
@@ -56,7 +57,7 @@ export function servicesOf(c: Context): readonly MeshService[] {
 function targetNumber(c: Context, service: MeshService, port: ServicePort): number | null {
   if (typeof port.target === 'number') return port.target;
   if (port.target === null) return port.number;
-  const named = c.book.byIp.get(c.node.ip)?.ports[port.target];
+  const named = portNamed(c.book.byIp.get(c.node.ip)?.ports, port.target);
   if (named !== undefined) return named;
   for (const slice of c.slices.get(`${service.namespace}/${service.name}`) ?? []) {
     const found = slice.ports?.find((p) => (p.name ?? '') === port.name)?.port;

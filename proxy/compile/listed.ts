@@ -12,10 +12,14 @@ export type Listed = {
 export const targetNumber = (port: ServicePort): number =>
   typeof port.target === 'number' ? port.target : port.number;
 
+/** Names are what people wrote: `constructor` is one like any other. */
+export const portNamed = (ports: Readonly<Record<string, number>> | undefined, name: string): number | undefined =>
+  ports !== undefined && Object.hasOwn(ports, name) ? ports[name] : undefined;
+
 /** The port of a listed endpoint: its own by name, else targetPort, else the service's number. */
 export function listedAt(e: WorkloadEntrySpec, port: ServicePort): Listed {
   return {
-    port: e.ports?.[port.name] ?? targetNumber(port),
+    port: portNamed(e.ports, port.name) ?? targetNumber(port),
     weight: e.weight === undefined || e.weight < 1 ? 1 : e.weight,
     locality: e.locality ?? '',
     labels: e.labels ?? {},

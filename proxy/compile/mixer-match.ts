@@ -113,7 +113,8 @@ function call(e: Extract<Expression, { readonly kind: 'call' }>, env: Env): Pred
       case 'match':
         return matches(value, text === '*' ? { kind: 'prefix', value: '' } : compilePattern(text));
       case 'matches':
-        if (regexProblem(text) !== null) throw new Unreadable(pattern.at, `expected a regular expression, got "${text}"`);
+        if (regexProblem(text) !== null)
+          throw new Unreadable(pattern.at, `expected a regular expression, got "${text}"`);
         // Go's regexp.MatchString finds the expression anywhere.
         return matches(value, { kind: 'regex', value: `(?s:.*)(?:${text})(?s:.*)` });
       default:

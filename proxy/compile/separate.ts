@@ -7,7 +7,10 @@ import { DEFAULT_NAMESPACE } from './defaults.ts';
 /** They deny when they cannot be read; leaving them out would let everyone in. */
 const SECURITY = new Set(['AuthorizationPolicy', 'rule']);
 
-export function separate(resources: ResourceSet): { readonly sound: ResourceSet; readonly problems: readonly Problem[] } {
+export function separate(resources: ResourceSet): {
+  readonly sound: ResourceSet;
+  readonly problems: readonly Problem[];
+} {
   const sound: Resource[] = [];
   const problems: Problem[] = [];
   for (const resource of resources.all()) {

@@ -27,6 +27,8 @@ export type AddressBook = {
 };
 
 const CLUSTER = 'Kubernetes';
+/** Not a name, which a WorkloadEntry may have for an address too. */
+const IP = /^[\da-f.:]+$/i;
 
 type PodStatus = {
   readonly podIP?: string;
@@ -40,7 +42,7 @@ export function readWorkloads(resources: ResourceSet): AddressBook {
   const pods = new Map<string, Resident>();
   const byNamespace = new Map<string, Resident[]>();
   const note = (resident: Resident): void => {
-    if (resident.ip !== '' && !byIp.has(resident.ip)) byIp.set(resident.ip, resident);
+    if (IP.test(resident.ip) && !byIp.has(resident.ip)) byIp.set(resident.ip, resident);
   };
   const enlist = (resident: Resident): void => {
     const list = byNamespace.get(resident.namespace);

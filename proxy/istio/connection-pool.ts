@@ -37,7 +37,10 @@ export const connectionPool = object(
           min: 0,
           default: 0,
         }),
-        maxRetries: int32('Retries in flight; 0 or absent: no limit', { min: 0 }),
+        maxRetries: ignored(
+          int32('Retries in flight; 0 or absent: no limit', { min: 0 }),
+          'Lateen does not limit retries in flight so far',
+        ),
         idleTimeout: duration('How long a connection may be without requests', { default: '1h' }),
         h2UpgradePolicy: ignored(
           enumeration(['DEFAULT', 'DO_NOT_UPGRADE', 'UPGRADE'], 'Whether HTTP/1.1 becomes HTTP/2 towards the service'),

@@ -100,7 +100,7 @@ export const httpRetry = object(
     ),
     retryIgnorePreviousHosts: ignored(
       bool('Avoid hosts that were tried', { default: true }),
-      'Lateen avoids hosts that were tried whenever another one is left',
+      'Lateen does not take this setting so far',
     ),
     backoff: duration('Base of the exponential wait before a retry', { default: '25ms' }),
   },

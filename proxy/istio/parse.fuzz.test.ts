@@ -9,13 +9,17 @@ import {
 } from '@kubernetes-models/istio/networking.istio.io/v1';
 import { AuthorizationPolicy, PeerAuthentication } from '@kubernetes-models/istio/security.istio.io/v1';
 import { Telemetry } from '@kubernetes-models/istio/telemetry.istio.io/v1';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { kindFor, KINDS } from './kinds.ts';
 import { parseObject, parseText } from './parse.ts';
 import type { Schema } from './schema.ts';
 
 const options = { defaultNamespace: 'default' };
+
+const MARKS = ['a', ': ', '- ', '\n', '  ', '[', ']', '{', '}', '&a ', '*a', '!t ', '|', '>', '"', "'", '#', '? ', ', ', '~', '\t'];
+const PHRASES = ['<<: ', '---\n', '...\n', '%YAML 1.1\n', 'apiVersion: v1\n', 'kind: Pod\n', 'metadata: {name: a}\n', 'spec:\n', '0x1', '1e9'];
+const PIECES = [...MARKS, ...PHRASES];
 
 /** Values that mostly fit a schema, sometimes do not, and are small. */
 function valueOf(schema: Schema, depth: number, slips: boolean): fc.Arbitrary<unknown> {
@@ -93,43 +97,7 @@ describe('parseText', () => {
   });
 
   test('never throws on text made of what YAML is made of', () => {
-    const piece = fc.constantFrom(
-      ...[
-        'a',
-        ': ',
-        '- ',
-        '\n',
-        '  ',
-        '[',
-        ']',
-        '{',
-        '}',
-        '&a ',
-        '*a',
-        '!t ',
-        '|',
-        '>',
-        '"',
-        "'",
-        '#',
-        '? ',
-        '<<: ',
-        '---\n',
-        '...\n',
-      ],
-      ...[
-        'apiVersion: v1\n',
-        'kind: Pod\n',
-        'metadata: {name: a}\n',
-        'spec:\n',
-        '%YAML 1.1\n',
-        '\t',
-        ', ',
-        '~',
-        '0x1',
-        '1e9',
-      ],
-    );
+    const piece = fc.constantFrom(...PIECES);
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 60 }), (pieces) => {
         parseText(pieces.join(''), options);

@@ -1,6 +1,6 @@
 /** ServiceEntry: a service the registry does not know by itself. (networking.istio.io; Istio's API reference, Service Entry.) */
 import { ipOrCidr, portName } from './format.ts';
-import { enumeration, list, object, port, required, string } from './field.ts';
+import { enumeration, list, object, port, refused, required, string } from './field.ts';
 import type { Infer } from './schema.ts';
 import { exportTo, labelSelector } from './selector.ts';
 import { inlineEndpoints } from './workload-entry.ts';
@@ -48,9 +48,9 @@ export const serviceEntrySpec = object(
     endpoints: inlineEndpoints,
     workloadSelector: labelSelector,
     exportTo,
-    subjectAltNames: list(
-      string('A name', { maxLength: 256 }),
-      "Names of which the server's certificate must carry one",
+    subjectAltNames: refused(
+      list(string('A name', { maxLength: 256 }), "Names of which the server's certificate must carry one"),
+      "Lateen checks the subjectAltNames of a DestinationRule's tls alone; put them there",
     ),
   },
   'A service outside the registry',

@@ -13,15 +13,21 @@ export type RouteFinder<T> = (x: Exchange, path: string) => T | null;
 /** Up to so many routes, asking each in turn is as fast as any index. */
 const FEW = 6;
 
+/** The routes of a virtual host are linked by the first request that comes for it. */
+type Entry<T> = { readonly host: VirtualHost; find: RouteFinder<T> | null };
+
 /**
- * `link` is called once for each route that a request can reach. The matcher answers what it made, or null: no such host, or no
- * such route. It keeps nothing of the request and changes nothing in it.
+ * Answers what `link` made of the route, or null: no such host, or no such route. `link` is called once for each route that a
+ * request can reach, when the first request for its virtual host comes: a change of configuration stops the data path no longer
+ * with ten thousand hosts than with ten. The matcher keeps nothing of the request and changes nothing in it.
  */
 export function buildMatcher<T>(table: RouteTable, link: (route: Route) => T): (x: Exchange) => T | null {
-  const find = hostLookup(table.virtualHosts, (host) => routeFinder(host, link));
+  const lookup = hostLookup(table.virtualHosts, (host): Entry<T> => ({ host, find: null }));
   return (x) => {
-    const routes = find(hostOf(x.authority));
-    return routes === null ? null : routes(x, withoutQuery(x.path));
+    const entry = lookup(hostOf(x.authority));
+    if (entry === null) return null;
+    entry.find ??= routeFinder(entry.host, link);
+    return entry.find(x, withoutQuery(x.path));
   };
 }
 

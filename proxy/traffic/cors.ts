@@ -4,6 +4,7 @@ import { stringPredicate } from '../core/string-match.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { CONTINUE, type Filter } from '../live/verdict.ts';
 import type { Cors } from '../snapshot/route.ts';
+import { because } from './because.ts';
 
 export type CorsSteps = {
   /** OPTIONS with Origin and Access-Control-Request-Method is answered here; all else goes on. */
@@ -21,8 +22,7 @@ export function makeCors(cors: Cors): CorsSteps {
       if (origin === undefined || (get(x.headers, 'access-control-request-method') ?? '') === '') return CONTINUE;
       const isAllowed = allowed(origin);
       if (!isAllowed && cors.forwardUnmatchedPreflights) return CONTINUE;
-      x.decidedBy = x.route?.source ?? null;
-      x.reason = `The route's CORS policy ${isAllowed ? 'allows' : 'does not know'} this origin.`;
+      because(x, `preflight: the CORS policy ${isAllowed ? 'allows' : 'does not know'} this origin`);
       const headers = isAllowed ? preflightHeaders(cors, origin) : [];
       return { kind: 'local', status: 200, details: 'cors_response', headers, body: '' };
     },

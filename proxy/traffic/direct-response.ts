@@ -1,6 +1,7 @@
 /** Answers with what the route says, asking nobody. */
 import type { Filter, Reply } from '../live/verdict.ts';
 import type { RouteAction } from '../snapshot/route.ts';
+import { because } from './because.ts';
 
 export type DirectResponse = Extract<RouteAction, { readonly kind: 'direct' }>;
 
@@ -9,10 +10,9 @@ export function directResponseFilter({ status, body, bodyIsBase64 }: DirectRespo
   const bytes = Buffer.from(body, bodyIsBase64 ? 'base64' : 'utf8');
   const headers = bytes.length === 0 ? [] : ['content-type', 'text/plain'];
   const reply: Reply = { kind: 'local', status, details: 'direct_response', headers, body: bytes };
-  const reason = `The route answers ${status} by itself.`;
+  const reason = `answered ${status} without asking anyone`;
   return (x) => {
-    x.decidedBy = x.route?.source ?? null;
-    x.reason = reason;
+    because(x, reason);
     return reply;
   };
 }

@@ -3,7 +3,7 @@ import { ms } from '../core/brand.ts';
 import { manualClock } from '../core/manual-clock.ts';
 import { Exchange } from '../live/exchange.ts';
 import { CONTINUE, fail } from '../live/verdict.ts';
-import type { Fault } from '../snapshot/route.ts';
+import type { Fault, Route } from '../snapshot/route.ts';
 import { faultFilter } from './fault.ts';
 
 const half = { status: 503, grpcStatus: null, percent: 50 };
@@ -76,8 +76,13 @@ describe('a fault', () => {
 
   test('says why in plain words', () => {
     const x = exchange();
+    const source = { kind: 'VirtualService', namespace: 'default', name: 'ratings', path: 'spec.http[0]' };
+    x.route = { source } as Route;
     void faultFilter({ delay: null, abort: { ...half, percent: 100 } }, () => 0, manualClock())(x);
-    expect(x.reason).toBe('A fault that the route injects: status 503.');
+    expect(x.reason).toBe(
+      'fault injection: aborted with status 503; route VirtualService default/ratings spec.http[0]',
+    );
+    expect(x.decidedBy).toBe(source);
   });
 });
 

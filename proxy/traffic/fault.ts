@@ -4,6 +4,7 @@ import { chance, type Random } from '../core/random.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { CONTINUE, fail, type Filter, type Verdict } from '../live/verdict.ts';
 import type { Fault } from '../snapshot/route.ts';
+import { because } from './because.ts';
 
 /**
  * First the delay, then the abort, each with a draw of its own (Envoy's fault filter). Neither counts against the route's timeout,
@@ -20,8 +21,7 @@ export function faultFilter({ delay, abort }: Fault, random: Random, clock: Cloc
 
   function abortOrNot(x: Exchange): Verdict {
     if (abort === null || !chance(random, abort.percent)) return CONTINUE;
-    x.decidedBy = x.route?.source ?? null;
-    x.reason = `A fault that the route injects: ${whatOf(abort)}.`;
+    because(x, `fault injection: aborted with ${whatOf(abort)}`);
     if (abort.grpcStatus !== null && x.grpc) return grpcAbort(x, abort.grpcStatus);
     return fail({ kind: 'fault-abort', status: abort.status });
   }

@@ -3,6 +3,7 @@ import { hostOf, portOf } from '../core/authority.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { Filter } from '../live/verdict.ts';
 import type { RouteAction } from '../snapshot/route.ts';
+import { because } from './because.ts';
 
 export type Redirect = Extract<RouteAction, { readonly kind: 'redirect' }>;
 
@@ -10,8 +11,7 @@ export type Redirect = Extract<RouteAction, { readonly kind: 'redirect' }>;
 export function redirectFilter(redirect: Redirect): Filter {
   return (x) => {
     const location = locationOf(redirect, x);
-    x.decidedBy = x.route?.source ?? null;
-    x.reason = `The route redirects to ${location}.`;
+    because(x, `redirected to ${location}`);
     return {
       kind: 'local',
       status: redirect.status,

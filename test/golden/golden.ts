@@ -51,10 +51,12 @@ export function parseGolden(text: string): Golden {
 
 /** What the golden asks for: a value, or a text of problems. */
 export function shown(golden: Golden, readBase: (name: string) => string): unknown {
-  const base = golden.base === null ? [] : parseText(readBase(golden.base), { defaultNamespace: DEFAULT_NAMESPACE }).resources;
+  const base =
+    golden.base === null ? [] : parseText(readBase(golden.base), { defaultNamespace: DEFAULT_NAMESPACE }).resources;
   const { resources, problems } = parseText(golden.written, { defaultNamespace: DEFAULT_NAMESPACE });
   const refused = problems.filter((p) => p.severity === 'error');
-  if (refused.length > 0 && golden.print !== 'problems') throw new Error(`the golden itself is refused: ${told(refused)}`);
+  if (refused.length > 0 && golden.print !== 'problems')
+    throw new Error(`the golden itself is refused: ${told(refused)}`);
   const set = new ResourceSet([...base, ...resources]);
   const mesh = { ...DEFAULT_MESH, ...golden.mesh };
   const result = compile(set, nodeOf(golden.node), mesh);
@@ -91,10 +93,12 @@ function pick({ snapshot, discovery }: CompileResult, { print, names }: Golden):
       if (table === undefined) return Object.values(snapshot.tables);
       const hosts = snapshot.tables[table]?.virtualHosts ?? [];
       if (host === undefined) return hosts;
-      return hosts.find((h) => h.name === host || h.name === `${host}:${table}`)?.routes ?? null;
+      return hosts.find((h) => h.name === host || h.name.startsWith(`${host}:`))?.routes ?? null;
     }
     case 'clusters':
-      return names.length === 0 ? Object.values(snapshot.clusters) : names.map((name) => snapshot.clusters[name] ?? null);
+      return names.length === 0
+        ? Object.values(snapshot.clusters)
+        : names.map((name) => snapshot.clusters[name] ?? null);
     case 'listeners':
       return snapshot.listeners.filter(({ name }) => names.length === 0 || names.includes(name));
     case 'authz':

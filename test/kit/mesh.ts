@@ -65,7 +65,9 @@ export async function startMesh({ empty = false, args = [] }: MeshOptions = {}):
   const gateway = `http://127.0.0.1:${gatewayPort}`;
   const stop = async (): Promise<void> => {
     await end(child);
-    await rm(state, { recursive: true, force: true });
+    // What the proxies and applications logged is there to be read after a failure.
+    if (process.env['LATEEN_KEEP_STATE'] === '1') process.stderr.write(`kept ${state}\n${printed}`);
+    else await rm(state, { recursive: true, force: true });
   };
   try {
     await ready(control, child, () => printed);

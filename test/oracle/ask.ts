@@ -17,6 +17,7 @@ let asked = 0;
 export async function ask(proxy: Proxy, scenario: Scenario, request: Request, places: RunningPlaces): Promise<Told> {
   const id = `${proxy.name}-${++asked}`;
   const parts = typeof request.send === 'string' ? [request.send] : request.send;
+  const logged = proxy.log().length;
   const told = await exchange(proxy.address, proxy.port(scenario.side), {
     bytes: parts.map((part) => (typeof part === 'string' ? mark(part, id) : part)),
     methods: request.methods ?? [],
@@ -27,7 +28,7 @@ export async function ask(proxy: Proxy, scenario: Scenario, request: Request, pl
   const seen = [...places.origin.seen.entries(), ...places.other.seen.entries()]
     .filter(([key]) => key === id)
     .flatMap(([, each]) => each);
-  return { ...told, log: await logOf(proxy, told.from), seen };
+  return { ...told, log: await logOf(proxy, told, logged), seen };
 }
 
 /** Puts `x-case` before the empty line of each well-ended head; a malformed one goes out as it is. */
@@ -35,11 +36,15 @@ function mark(text: string, id: string): string {
   return text.replaceAll(/(HTTP\/1\.[01]\r\n(?:[^\r\n]+\r\n)+)\r\n/g, `$1x-case: ${id}\r\n\r\n`);
 }
 
-/** The log lines of the connection `from`; waits up to 2 s for the first, as both proxies write in batches. */
-async function logOf(proxy: Proxy, from: string): Promise<Record<string, unknown>[]> {
+/** The log lines of this connection after the first `logged` ones (an earlier one may have had its port); waits up to 1 s, as both proxies write in batches. */
+async function logOf(proxy: Proxy, told: RawExchange, logged: number): Promise<Record<string, unknown>[]> {
+  const wanted = Math.max(1, told.replies.filter(({ status }) => status >= 200 || status === 101).length);
   for (let tries = 0; ; tries++) {
-    const lines = proxy.log().filter((line) => line['downstream_remote_address'] === from);
-    if (lines.length > 0 || tries === 40) return lines;
+    const lines = proxy
+      .log()
+      .slice(logged)
+      .filter((line) => line['downstream_remote_address'] === told.from);
+    if (lines.length >= wanted || tries === 40) return lines;
     await wait(25);
   }
 }
