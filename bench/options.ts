@@ -13,6 +13,8 @@ export type Options = {
   readonly json: boolean;
   /** Keep the record in bench/results/. */
   readonly save: boolean;
+  /** Put the table into docs/benchmarks.md, too. */
+  readonly docs: boolean;
   readonly help: boolean;
 };
 
@@ -23,7 +25,8 @@ export const USAGE = `npm run bench -- [options]
   --connections N   kept-alive connections (default 64)
   --rate N          requests/s of the fixed-rate load (default 1000)
   --quick           one round of 2 seconds, nothing saved
-  --no-save         do not write bench/results/
+  --save, --no-save write bench/results/ or not
+  --docs            put the table into docs/benchmarks.md
   --json            print the record instead of the table`;
 
 /** Reads the arguments; throws an error that says what was expected. */
@@ -40,6 +43,7 @@ export function parseOptions(args: readonly string[]): Options {
       save: { type: 'boolean' },
       'no-save': { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
+      docs: { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -52,6 +56,7 @@ export function parseOptions(args: readonly string[]): Options {
     connections: within('connections', values.connections, 64, 1, 1000),
     rate: within('rate', values.rate, 1000, 1, 50_000),
     json: values.json,
+    docs: values.docs,
     save: values.save ?? !(quick || values['no-save']),
     help: values.help,
   };

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 import type { Loaded, Round } from './measure.ts';
-import { summarize, table, type Measured } from './report.ts';
+import { intoPage, report, summarize, table, type Measured, type Record } from './report.ts';
 
 const load = (cpuUs: number, errors = 0): Loaded => ({
   tool: 'wrk',
@@ -61,6 +61,44 @@ describe('the report', () => {
   test('names who was not measured, and why', () => {
     assert.match(table([candidate('haproxy', 'plain', [])]), /^haproxy: not measured, it is not installed$/m);
   });
+});
+
+const record = (loadBefore: number, candidates: readonly Measured[]): Record => ({
+  format: 1,
+  date: '2026-01-01',
+  machine: { cpu: 'CPU', cores: 2, memoryGb: 4, platform: 'linux x64', kernel: '6.1', node: '26.0.0', loadBefore },
+  pinned: true,
+  origin: 'nginx',
+  plan: { seconds: 5, warmUpSeconds: 3, connections: 64, rate: 1000, wrk: '4.1.0', rounds: 1 },
+  candidates: candidates.map((each) => ({ ...each, summary: summarize(each.rounds) })),
+});
+
+describe('the whole report', () => {
+  test('says when the machine was not idle', () => {
+    const quiet = report(record(0.1, [candidate('nginx', 'plain', [round(12, 20)])]));
+    assert.doesNotMatch(quiet, /not idle/);
+    assert.match(report(record(0.4, [])), /not idle/);
+  });
+
+  test('says whose requests failed', () => {
+    const text = report(
+      record(0, [candidate('ours', 'full', [round(12, 20, 2)]), candidate('nginx', 'plain', [round(12, 20, 1)])]),
+    );
+    assert.match(text, /^ours failed more than one request in a thousand/m);
+    assert.doesNotMatch(text, /^nginx failed/m);
+  });
+
+  test('replaces only what stands between the marks of a page', () => {
+    const page =
+      'before\n<!-- the next lines are written by npm run bench -- --docs -->\nold\n<!-- end of what is written -->\nafter\n';
+    const next = intoPage(page, 'new');
+    assert.match(next, /^before\n[^]*new\n[^]*after\n$/);
+    assert.doesNotMatch(next, /old/);
+    assert.equal(intoPage(next, 'new'), next);
+  });
+
+  test('does not write into a page without marks', () =>
+    assert.throws(() => intoPage('page', 'new'), /needs the lines/));
 });
 
 function cellsOf(text: string, id: string): string[] {

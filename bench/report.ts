@@ -1,6 +1,6 @@
 /** What the benchmark says: a summary per candidate, a table for people, a record for comparison. */
 import type { Machine } from './machine.ts';
-import type { Plan, Round } from './measure.ts';
+import type { Loaded, Plan, Round } from './measure.ts';
 import { medianOf, spread } from './statistics.ts';
 import type { Profile } from './targets/candidate.ts';
 
@@ -83,14 +83,25 @@ const COLUMNS: readonly Column[] = [
   { title: 'errors', cell: (r) => String(r.summary.errors) },
 ];
 
-/** The table for a terminal, which is a Markdown table too. Skipped candidates are named below it. */
+/** Where it was measured and how, the table, and what to beware of: plain text that is Markdown too. */
+export function report({ machine: m, plan, origin, pinned, candidates }: Record): string {
+  const how = [
+    `${m.cpu}, ${m.cores} cores, Linux ${m.kernel}, Node ${m.node}, load before the run ${m.loadBefore}`,
+    `${plan.connections} connections, ${plan.rounds} × ${plan.seconds} s in turns, upstream ${origin}, load ${plan.wrk === null ? 'autocannon' : `wrk ${plan.wrk}`}, ${plan.rate} requests/s at the fixed rate`,
+  ].join('; ');
+  return [`${how}.`, '', table(candidates), ...warnings(m, pinned, candidates).flatMap((line) => ['', line])].join(
+    '\n',
+  );
+}
+
+/** The table alone, with one line below it for each candidate that is not in it. */
 export function table(measured: readonly Measured[]): string {
   const all = measured.flatMap(({ id, profile, rounds }) => {
     const summary = summarize(rounds);
     return summary === null ? [] : [{ id, profile, summary }];
   });
   const lines = all.map((row) => COLUMNS.map((column) => column.cell({ ...row, all })));
-  const skipped = measured.filter((m) => m.skipped !== null).map((m) => `${m.id}: not measured, ${m.skipped}`);
+  const skipped = measured.filter((m) => m.skipped !== null).map((m) => `\n${m.id}: not measured, ${m.skipped}`);
   return [
     markdown(
       COLUMNS.map((c) => c.title),
@@ -98,6 +109,32 @@ export function table(measured: readonly Measured[]): string {
     ),
     ...skipped,
   ].join('\n');
+}
+
+/** What makes numbers of this run worth less. */
+function warnings(machine: Machine, pinned: boolean, measured: readonly Measured[]): string[] {
+  const failing = measured.filter(({ rounds }) =>
+    rounds.some((r) => [r.saturation, r.autocannon, r.fixed].some(fails)),
+  );
+  return [
+    ...(machine.loadBefore > 0.3 ? ['The machine was not idle before the run: read the ratios, not the numbers.'] : []),
+    ...(pinned ? [] : ['Proxy and load were not kept on cores of their own.']),
+    ...failing.map(
+      ({ id }) => `${id} failed more than one request in a thousand: what it spent compares with nothing.`,
+    ),
+  ];
+}
+
+const fails = ({ requests, errors }: Loaded): boolean => errors > requests / 1000;
+
+const BEGIN = '<!-- the next lines are written by npm run bench -- --docs -->';
+const END = '<!-- end of what is written -->';
+
+/** `page` with `text` between its two marks. Throws when it has no marks. */
+export function intoPage(page: string, text: string): string {
+  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
+  if (from < 0 || to < from) throw new Error(`the page needs the lines ${BEGIN} and ${END}`);
+  return `${page.slice(0, from)}${BEGIN}\n\n${text}\n\n${page.slice(to)}`;
 }
 
 function ratio(row: Row, against: string, pick: (summary: Summary) => number): string {

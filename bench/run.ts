@@ -1,5 +1,5 @@
 /** `npm run bench`: ours against its peers, in turns, on this machine. Prints a table and keeps the record. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -9,7 +9,7 @@ import { machine, machineId, versionOf } from './machine.ts';
 import { measure, type Plan, type Round } from './measure.ts';
 import { parseOptions, USAGE, type Options } from './options.ts';
 import { CORES } from './process.ts';
-import { summarize, table, type Measured, type Record } from './report.ts';
+import { intoPage, report, summarize, type Measured, type Record } from './report.ts';
 import { findBinary } from './targets/binary.ts';
 import type { Candidate, Place } from './targets/candidate.ts';
 import { startCollector } from './targets/collector.ts';
@@ -24,6 +24,7 @@ const CANDIDATES: readonly Candidate[] = [...LATEEN, ...ENVOY, NGINX, HAPROXY, .
 /** Upstream and collector have the first two addresses, candidates the ones after. */
 const addressOf = (n: number): string => `127.50.2.${n + 1}`;
 const resultsDir = fileURLToPath(new URL('results/', import.meta.url));
+const docsFile = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
 
@@ -98,19 +99,17 @@ async function inTurns(
 }
 
 function publish(options: Options, record: Record): void {
-  if (options.json) console.log(JSON.stringify(record, null, 1));
-  else {
-    const { machine: m, plan } = record;
-    console.log(
-      `${m.cpu}, ${m.cores} cores, Linux ${m.kernel}, Node ${m.node}, load before ${m.loadBefore}; ${plan.connections} connections, ` +
-        `${plan.rounds} × ${plan.seconds} s, upstream ${record.origin}, load ${plan.wrk === null ? 'autocannon' : `wrk ${plan.wrk}`}`,
-    );
-    console.log(`\n${table(record.candidates)}`);
-    if (m.loadBefore > 0.3) console.log('\nThe machine was not idle before the run: read the ratios, not the numbers.');
-  }
-  if (!options.save) return;
-  mkdirSync(resultsDir, { recursive: true });
+  const text = report(record);
+  console.log(options.json ? JSON.stringify(record, null, 1) : text);
   const file = `${record.date}-${machineId(record.machine)}.json`;
-  writeFileSync(join(resultsDir, file), `${JSON.stringify(record, null, 1)}\n`);
-  console.error(`kept in bench/results/${file}`);
+  if (options.save) {
+    mkdirSync(resultsDir, { recursive: true });
+    writeFileSync(join(resultsDir, file), `${JSON.stringify(record, null, 1)}\n`);
+    console.error(`kept in bench/results/${file}`);
+  }
+  if (options.docs) {
+    const command = `npm run bench${process.argv.slice(2).length === 0 ? '' : ` -- ${process.argv.slice(2).join(' ')}`}`;
+    writeFileSync(docsFile, intoPage(readFileSync(docsFile, 'utf8'), `\`${command}\` on ${record.date}:\n\n${text}`));
+    console.error('put into docs/benchmarks.md');
+  }
 }

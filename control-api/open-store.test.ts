@@ -61,7 +61,11 @@ describe('store', () => {
   for (const { change, next, generation } of [
     { change: 'of the spec', next: vs('reviews', { hosts: ['a'] }), generation: 2 },
     { change: 'of the status alone', next: vs('reviews', undefined, { status: { ok: true } }), generation: 1 },
-    { change: 'of labels', next: { ...vs('reviews'), metadata: { ...vs('x').metadata, name: 'reviews', labels: { a: 'b' } } }, generation: 1 },
+    {
+      change: 'of labels',
+      next: { ...vs('reviews'), metadata: { ...vs('x').metadata, name: 'reviews', labels: { a: 'b' } } },
+      generation: 1,
+    },
   ]) {
     test(`a change ${change} leaves generation ${generation}, the uid and the time of creation`, () => {
       const s = store();
@@ -102,7 +106,8 @@ describe('store', () => {
   test('listeners hear every change once, in order, even of changes made by a listener', () => {
     const s = store();
     const heard: string[] = [];
-    const tell = ({ type, resource, revision }: StoreEvent): void => void heard.push(`${revision} ${type} ${resource.metadata.name}`);
+    const tell = ({ type, resource, revision }: StoreEvent): void =>
+      void heard.push(`${revision} ${type} ${resource.metadata.name}`);
     s.subscribe(({ type, resource }) => {
       if (type === 'ADDED' && resource.metadata.name === 'a') s.put(vs('made-by-listener'), ME);
     });
@@ -165,27 +170,31 @@ describe('store on disk', () => {
     expect(() => openStore({ dir })).toThrow(/another control API has it open/);
   });
 
-  test('every acknowledged change survives SIGKILL, and no revision is given out twice', { timeout: 30_000 }, async () => {
-    const dir = tempDir();
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'open-store.victim.ts'), dir], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    const acknowledged: { name: string; resourceVersion: string }[] = [];
-    let newest = 0;
-    for await (const line of createInterface({ input: child.stdout })) {
-      const [kind, name = '', resourceVersion = ''] = line.split(' ');
-      newest = Number(resourceVersion);
-      if (kind === 'VirtualService') acknowledged.push({ name, resourceVersion });
-      if (acknowledged.length === 40) child.kill('SIGKILL');
-    }
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    expect(child.signalCode).toBe('SIGKILL');
+  test(
+    'every acknowledged change survives SIGKILL, and no revision is given out twice',
+    { timeout: 30_000 },
+    async () => {
+      const dir = tempDir();
+      const child = spawn(process.execPath, [join(import.meta.dirname, 'open-store.victim.ts'), dir], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const acknowledged: { name: string; resourceVersion: string }[] = [];
+      let newest = 0;
+      for await (const line of createInterface({ input: child.stdout })) {
+        const [kind, name = '', resourceVersion = ''] = line.split(' ');
+        newest = Number(resourceVersion);
+        if (kind === 'VirtualService') acknowledged.push({ name, resourceVersion });
+        if (acknowledged.length === 40) child.kill('SIGKILL');
+      }
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      expect(child.signalCode).toBe('SIGKILL');
 
-    const s = store(dir);
-    for (const { name, resourceVersion } of acknowledged) {
-      expect(s.get('VirtualService', 'default', name)?.metadata.resourceVersion).toBe(resourceVersion);
-    }
-    expect(s.list('Pod')).toEqual([]);
-    expect(s.revision).toBeGreaterThanOrEqual(newest);
-  });
+      const s = store(dir);
+      for (const { name, resourceVersion } of acknowledged) {
+        expect(s.get('VirtualService', 'default', name)?.metadata.resourceVersion).toBe(resourceVersion);
+      }
+      expect(s.list('Pod')).toEqual([]);
+      expect(s.revision).toBeGreaterThanOrEqual(newest);
+    },
+  );
 });

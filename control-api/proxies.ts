@@ -154,8 +154,7 @@ export function createProxies(store: Store): Proxies {
       proxy.pending = proxy.pending.slice(done.length);
       recheck();
     },
-    list: () =>
-      Array.from(proxies, ([id, proxy]) => stateOf(id, proxy)).sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
+    list: () => Array.from(proxies, ([id, proxy]) => stateOf(id, proxy)).sort((a, b) => (a.proxy < b.proxy ? -1 : 1)),
     settled(revision) {
       // What came after the newest change that concerns them, they were never told, nor need they be.
       const needed = Math.min(revision, relevant);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import fastify, { type FastifyInstance } from 'fastify';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterEach, describe, test } from 'vitest';
 import { SpanError, readSpans } from './span-input.ts';
 import { TraceStore } from './trace-store.ts';

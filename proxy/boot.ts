@@ -168,7 +168,7 @@ class Main implements Proxy {
     if (snapshot !== null) {
       this.#log.info({ version: snapshot.version, revision: applied.revision }, 'configuration compiled');
       for (const problem of applied.problems) {
-        if (problem.severity === 'error') this.#log.warn({ problem }, 'a resource is not in force');
+        if (problem.severity === 'error') this.#log.warn({ problem }, 'a resource has an error in it');
       }
     }
     this.#workers.publish(snapshot, applied.discovery);

@@ -145,6 +145,18 @@ describe('who the caller is', () => {
     });
   }
 
+  test('callers that take turns are told apart', () => {
+    const ratings = workload('ratings', 'v1');
+    for (const when of [
+      is('source.principal', { kind: 'suffix', value: '/sa/bookinfo-reviews' }),
+      is('source.serviceAccount', { kind: 'exact', value: 'default/bookinfo-reviews' }),
+    ]) {
+      const filter = authorizer(authzOf({ allow: [[when]] }), env);
+      const verdicts = [reviews, ratings, null, reviews, null, ratings].map((peer) => filter(asked({ peer })) === null);
+      expect(verdicts).toEqual([true, false, false, true, false, false]);
+    }
+  });
+
   test('headers that speak of the caller change nothing', () => {
     const headers = [
       'x-forwarded-for',

@@ -21,6 +21,7 @@ describe('views of a path', () => {
     ['/public/..%2fprivate/secret.html', '/private/secret.html'],
     ['/public//../private/secret.html', '/private/secret.html'],
     ['/private/x//../../secret.html', '/private/secret.html'],
+    ['/private/x//../..//secret.html', '/private/secret.html'],
     ['/private%c0%afsecret.html', '/private/secret.html'],
     ['/%c0%ae%c0%ae/private/secret.html', '/private/secret.html'],
     ['/private%e0%80%afsecret.html', '/private/secret.html'],

@@ -38,6 +38,16 @@ export type WriterOptions = {
 /** What over-limit series are labelled with. */
 export const OTHER = 'other';
 
+/** Kept by every writer itself, from its first overflow on. */
+const OVERFLOW: Family = {
+  name: 'lateen_metric_overflow_total',
+  help: 'Times that a new label set was counted as "other", because its metric had as many series as it may have.',
+  type: 'counter',
+  labels: ['metric'],
+  bounds: [],
+  kept: 1,
+};
+
 /** 64 KiB each. */
 const PAGE_SLOTS = 8192;
 const SEPARATOR = '\u0000';
@@ -54,8 +64,6 @@ export class SeriesWriter {
   #page: Float64Array = new Float64Array(0);
   #pages = 0;
   #used = PAGE_SLOTS;
-  /** Label sets that were refused a series of their own so far. */
-  overflowed = 0;
 
   constructor(
     announce: (announcement: Announcement) => void,
@@ -84,7 +92,7 @@ export class SeriesWriter {
     if (known !== undefined) return known;
     if (places.size < this.#limit) return this.#allocate(family, labels, places, key);
 
-    this.overflowed += 1;
+    this.counter(OVERFLOW, [family.name]).add(1);
     if (!this.#overflowing.has(family.name)) {
       this.#overflowing.add(family.name);
       this.#onOverflow(family, this.#limit);

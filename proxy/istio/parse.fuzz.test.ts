@@ -17,8 +17,41 @@ import type { Schema } from './schema.ts';
 
 const options = { defaultNamespace: 'default' };
 
-const MARKS = ['a', ': ', '- ', '\n', '  ', '[', ']', '{', '}', '&a ', '*a', '!t ', '|', '>', '"', "'", '#', '? ', ', ', '~', '\t'];
-const PHRASES = ['<<: ', '---\n', '...\n', '%YAML 1.1\n', 'apiVersion: v1\n', 'kind: Pod\n', 'metadata: {name: a}\n', 'spec:\n', '0x1', '1e9'];
+const MARKS = [
+  'a',
+  ': ',
+  '- ',
+  '\n',
+  '  ',
+  '[',
+  ']',
+  '{',
+  '}',
+  '&a ',
+  '*a',
+  '!t ',
+  '|',
+  '>',
+  '"',
+  "'",
+  '#',
+  '? ',
+  ', ',
+  '~',
+  '\t',
+];
+const PHRASES = [
+  '<<: ',
+  '---\n',
+  '...\n',
+  '%YAML 1.1\n',
+  'apiVersion: v1\n',
+  'kind: Pod\n',
+  'metadata: {name: a}\n',
+  'spec:\n',
+  '0x1',
+  '1e9',
+];
 const PIECES = [...MARKS, ...PHRASES];
 
 /** Values that mostly fit a schema, sometimes do not, and are small. */

@@ -7,6 +7,7 @@ import type { Failure } from '../live/failure.ts';
 import type { Upstream, UpstreamEvents, UpstreamHead, UpstreamProblem } from '../live/stream.ts';
 import { fail } from '../live/verdict.ts';
 import { isRetriable, retryDelay, type TryOutcome } from '../traffic/retry.ts';
+import { requestTimeout } from '../traffic/timeout.ts';
 import type { Http1Connection } from '../upstream/http1.ts';
 import type { LeaseProblem, Pool, Waiter } from '../upstream/pool.ts';
 import { requestHead } from '../wire/http1-write.ts';
@@ -63,9 +64,10 @@ export class Forward implements UpstreamEvents, Waiter {
     if (this.#cluster.active >= this.#cluster.settings.maxRequests)
       return this.#stream.reply(fail({ kind: 'overflow' }));
     this.#cluster.active++;
-    this.#route.rewrite?.(x);
+    // Envoy's order: the destination's headers, the route's, then path and authority.
     this.#target.requestHeaders?.(x);
-    const { timeout } = this.#route.route;
+    this.#route.rewrite?.(x);
+    const timeout = requestTimeout(this.#route.route.timeout, x);
     if (timeout !== null) this.#timer = env.clock.add(timeout, onTimeout, this);
     this.try();
     if (!this.#requestEnded) down.startBody();
@@ -248,20 +250,27 @@ export class Forward implements UpstreamEvents, Waiter {
     const { x, down } = this.#stream;
     this.#upstream = null;
     this.#endpoint!.active--;
+    // Envoy's codec takes a FIN inside a message for a protocol error, and only a reset for a termination.
+    const cut = problem.kind === 'reset' && problem.gotBytes && problem.cause === '';
+    const broken = problem.kind === 'protocol' || cut;
     if (this.#headSeen) {
       // The head is out: only a broken connection tells the client the truth.
-      x.flag(problem.kind === 'reset' ? 'UC' : 'UPE');
-      x.details = `upstream_reset_after_response_started{${problem.kind === 'reset' ? 'connection_termination' : 'protocol_error'}}`;
+      x.flag(broken ? 'UPE' : 'UC');
+      x.details = `upstream_reset_after_response_started{${broken ? 'protocol_error' : 'connection_termination'}}`;
       x.reason = `${this.#endpoint!.key} broke off in the middle of its response`;
       this.#end();
       down.abort();
       this.#stream.finish();
       return;
     }
+    if (problem.kind === 'reset' && this.#lostRace(problem)) return;
+    if (this.#retries({ kind: 'reset', gotBytes: problem.kind === 'protocol' || problem.gotBytes })) return;
     if (problem.kind === 'protocol') return this.#fail({ kind: 'bad-response', cause: problem.details });
-    if (this.#lostRace(problem)) return;
-    if (this.#retries({ kind: 'reset', gotBytes: problem.gotBytes })) return;
-    this.#fail({ kind: 'reset-before-response', cause: problem.cause });
+    this.#fail(
+      cut
+        ? { kind: 'bad-response', cause: 'it ended inside the head' }
+        : { kind: 'reset-before-response', cause: problem.cause },
+    );
   }
 
   /** A kept connection closed just as we used it: nothing of the answer came, so what is safe to repeat is repeated. */

@@ -1,5 +1,6 @@
 /** From an accepted connection to a served request: who is there, which plan is in force, what is asked. */
 import type { Socket } from 'node:net';
+import { get, type HeaderList } from '../core/header-list.ts';
 import type { Http1Downstream, RequestHandler } from '../listener/http1.ts';
 import type { Target } from '../listener/target.ts';
 import type { Connection } from '../live/connection.ts';
@@ -13,6 +14,12 @@ import type { Environment } from './environment.ts';
 import { refuseHttp, serveHttp } from './http.ts';
 import { serveTcp } from './tcp.ts';
 import { tcpReport } from './tcp-report.ts';
+
+/** `application/grpc`, with or without a `+proto` (gRPC over HTTP/2, "Requests"). */
+function isGrpc(headers: HeaderList): boolean {
+  const type = get(headers, 'content-type');
+  return type !== undefined && type.startsWith('application/grpc');
+}
 
 export type OpenHttp = (socket: Socket, connection: Connection, handler: RequestHandler) => Http1Downstream;
 
@@ -127,6 +134,7 @@ export class Ingress {
     x.headers = head.headers;
     x.startMs = startMs;
     x.requestHeadBytes = headBytes;
+    x.grpc = isGrpc(head.headers);
     return x;
   }
 

@@ -123,7 +123,11 @@ function linkSplit(split: readonly WeightedCluster[], env: Environment): () => F
   }));
   const only = targets[0]!;
   if (targets.length === 1) return () => only;
-  const choose = makeSplit(split.map(({ weight }) => weight));
+  // Not from the beginning each time: a rule that is applied again and again would starve its small shares.
+  const choose = makeSplit(
+    split.map(({ weight }) => weight),
+    Math.floor(env.random() * 1024),
+  );
   return () => targets[choose()]!;
 }
 

@@ -40,6 +40,7 @@ for (const [builder, build] of Object.entries(builders)) {
       ['x-canary.api.example.com', 'longer'],
       ['example.com', 'any'],
       ['.example.com', 'any'],
+      ['.a.example.com', 'suffix'],
       ['evilexample.com', 'any'],
       ['example.com.evil', 'any'],
       ['[::1]:8080', 'v6'],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { accessLine, createAccessLog } from './access-log.ts';
 import { exchange, liveCluster, liveEndpoint, namedRoute, workload } from './sample-exchange.ts';

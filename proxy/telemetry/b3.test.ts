@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { ROOT_CONTEXT, defaultTextMapGetter, defaultTextMapSetter, trace } from '@opentelemetry/api';
 import { B3InjectEncoding, B3Propagator } from '@opentelemetry/propagator-b3';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, test } from 'vitest';
 import type { HeaderList } from '../core/header-list.ts';
 import { readB3, writeB3 } from './b3.ts';

@@ -36,6 +36,18 @@ function readAll(fd: number): string {
   }
 }
 
+/** What comes out of the pipe until the writers are done. */
+async function readUntil(fd: number, written: Promise<unknown>): Promise<string> {
+  const state = { done: false };
+  void written.then(() => (state.done = true));
+  let text = '';
+  while (!state.done) {
+    text += readAll(fd);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  return text + readAll(fd);
+}
+
 describe('batched file', () => {
   test('while nobody reads the pipe, lines wait up to the limit, and those over it are counted', async () => {
     const { read, write } = pipe('slow');
@@ -44,15 +56,7 @@ describe('batched file', () => {
     const line = `${'x'.repeat(999)}\n`;
     for (let i = 0; i < 500; i++) file.append(line);
     assert.equal(dropped, 200);
-    let done = false;
-    const flushed = file.flush().then(() => (done = true));
-    let text = '';
-    while (!done) {
-      text += readAll(read);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    await flushed;
-    text += readAll(read);
+    const text = await readUntil(read, file.flush());
     assert.equal(text, line.repeat(300));
     closeSync(read);
     closeSync(write);
@@ -73,14 +77,7 @@ describe('batched file', () => {
     const { read, write } = pipe('shared');
     const writers = ['a', 'b'].map((name) => ({ name, file: new BatchFile({ to: write, shared: true }) }));
     for (let i = 0; i < 200; i++) for (const { name, file } of writers) file.append(`${name.repeat(700)}\n`);
-    let open = writers.length;
-    for (const { file } of writers) void file.flush().then(() => open--);
-    let text = '';
-    while (open > 0) {
-      text += readAll(read);
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-    text += readAll(read);
+    const text = await readUntil(read, Promise.all(writers.map(({ file }) => file.flush())));
     const lines = text.trimEnd().split('\n');
     assert.equal(lines.length, 400);
     for (const line of lines) assert.match(line, /^(?:a{700}|b{700})$/);

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { jsonOrNull, jsonString, withoutSecrets } from './hostile-text.ts';
 

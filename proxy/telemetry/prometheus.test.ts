@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, test } from 'vitest';
 import { SeriesReader, SeriesWriter, type Family } from '../core/registry.ts';
 import { parseExposition } from './exposition-parser.ts';
@@ -53,7 +53,7 @@ time_ms_count{host="a"} 4
       fc.property(fc.string({ unit: 'binary' }), (host) => {
         const { writer, exposition } = setUp();
         writer.counter(hits, [host]).add(1);
-        const [sample] = parseExposition(Buffer.from(exposition.mesh()).toString())!.get('hits_total')!.samples;
+        const [sample] = parseExposition(Buffer.from(exposition.mesh()).toString()).get('hits_total')!.samples;
         assert.equal(sample!.labels['host'], host.toWellFormed());
       }),
     );

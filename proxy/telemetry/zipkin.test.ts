@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { SpanKind } from '@opentelemetry/api';
+import { SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { ZipkinExporter } from '@opentelemetry/exporter-zipkin';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, test } from 'vitest';
 import type { Exchange, Trace } from '../live/exchange.ts';
 import { exchange, liveCluster, liveEndpoint, namedRoute, proxyNode, workload } from './sample-exchange.ts';
@@ -183,7 +183,7 @@ async function sentByOpenTelemetry(json: Json): Promise<unknown> {
     endTime: hr((json['timestamp'] as number) + (json['duration'] as number)),
     duration: hr(json['duration'] as number),
     attributes: json.tags,
-    status: { code: 0 },
+    status: { code: SpanStatusCode.UNSET },
     links: [],
     events: [],
     ended: true,

@@ -35,6 +35,12 @@ describe('a redirect keeps what it does not name', () => {
     ['the port', { port: 8443, scheme: 'https' }, {}, 'https://ratings:8443/a/b?x=1'],
     ['a port that its scheme implies', { port: 443, scheme: 'https' }, {}, 'https://ratings/a/b?x=1'],
     ['a port for http', { port: 80 }, {}, 'http://ratings/a/b?x=1'],
+    [
+      'nothing: the port of Host stays, even one that is implied',
+      { path: '/' },
+      { authority: 'a:80', path: '/' },
+      'http://a:80/',
+    ],
     ['a prefix', { prefix: { matched: '/a', by: '/new' } }, {}, 'http://ratings:9080/new/b?x=1'],
     ['an IPv6 authority', { port: 81 }, { authority: '[::1]:80' }, 'http://[::1]:81/a/b?x=1'],
     [

@@ -59,18 +59,18 @@ function wordsOf(policy: RetryPolicy): Words {
 }
 
 /** gRPC statuses by their words (grpc.io status codes). */
-const GRPC: Readonly<Record<string, string>> = {
-  cancelled: '1',
-  'deadline-exceeded': '4',
-  'resource-exhausted': '8',
-  internal: '13',
-  unavailable: '14',
-};
+const GRPC: ReadonlyMap<string, string> = new Map([
+  ['cancelled', '1'],
+  ['deadline-exceeded', '4'],
+  ['resource-exhausted', '8'],
+  ['internal', '13'],
+  ['unavailable', '14'],
+]);
 
 function compileWords(policy: RetryPolicy): Words {
   const on = new Set(policy.on);
   const codes = on.has('retriable-status-codes') ? policy.statusCodes : [];
-  const grpc = new Set(policy.on.filter((word) => Object.hasOwn(GRPC, word)).map((word) => GRPC[word]!));
+  const grpc = new Set(policy.on.map((word) => GRPC.get(word)).filter((code) => code !== undefined));
   const byStatus = (status: number): boolean =>
     (status >= 500 && (on.has('5xx') || (status >= 502 && status <= 504 && on.has('gateway-error')))) ||
     (status === 409 && on.has('retriable-4xx')) ||

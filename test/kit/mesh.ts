@@ -35,6 +35,8 @@ export type Mesh = AsyncDisposable & {
   load(options?: LoadOptions): Load;
   /** Resolves, with the milliseconds it took, once every proxy has what was last applied. */
   settled(): Promise<number>;
+  /** By pod: requests its proxy has seen fail for want of an answer (502, 503, 504, or the caller gone). A retry hides them from pages. */
+  failures(): Promise<Map<string, number>>;
   /** What `lateen up` has printed so far. */
   output(): string;
 };
@@ -97,6 +99,7 @@ export async function startMesh({ empty = false, args = [] }: MeshOptions = {}):
     },
     load: (options) => startLoad(gateway, options),
     settled: () => settled(control),
+    failures: () => failures(control),
     output: () => printed,
     [Symbol.asyncDispose]: stop,
   };
@@ -164,6 +167,20 @@ async function settled(control: string): Promise<number> {
     await pause(10);
   }
 }
+
+async function failures(control: string): Promise<Map<string, number>> {
+  const { items } = (await (await fetch(`${control}/api/v1/pods`)).json()) as { items: readonly PodView[] };
+  const counts = items.map(async ({ metadata, status }): Promise<[string, number]> => {
+    const metrics = await (await fetch(`http://${status.podIP}:15090/stats/prometheus`)).text();
+    const failed = [
+      ...metrics.matchAll(/^istio_requests_total\{[^\n]*response_code="(?:0|502|503|504)"[^\n]*\} (\d+)/gm),
+    ];
+    return [metadata.name, failed.reduce((sum, [, count]) => sum + Number(count), 0)];
+  });
+  return new Map(await Promise.all(counts));
+}
+
+type PodView = { readonly metadata: { readonly name: string }; readonly status: { readonly podIP: string } };
 
 /** Between two looks at something that tells nobody when it changes. */
 const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
