@@ -95,7 +95,7 @@ describe('files', () => {
     ingest.rescan();
     expect(names(store)).toEqual(['one', 'three', 'two']);
     expect([subsetOf(store, 'one'), subsetOf(store, 'three')]).toEqual(['v3', 'v2']);
-    expect(ingest.problems()).toMatchObject([{ severity: 'error', file: 'a.yaml', path: 'spec.hostz', line: 11 }]);
+    expect(ingest.problems()).toMatchObject([{ severity: 'error', file: 'a.yaml', path: 'spec.hostz', line: 12 }]);
     write('a.yaml', vs('one', 'v3'));
     ingest.rescan();
     expect(ingest.problems()).toEqual([]);

@@ -30,7 +30,6 @@ describe('label selector', () => {
     ['! missing', true],
     ['istio.io/rev>2', true],
     ['constructor', false],
-
   ] as const) {
     test(`"${text}" ${matches ? 'matches' : 'does not match'}`, () =>
       expect(labelSelector(text)(reviews)).toBe(matches));

@@ -68,7 +68,12 @@ function tell(
   const was = before !== null && matches(before);
   const is = type !== 'DELETED' && matches(resource);
   if (is) send(was ? 'MODIFIED' : 'ADDED', resource);
-  else if (was) send('DELETED', type === 'DELETED' ? resource : { ...before, metadata: resource.metadata });
+  else if (was) send('DELETED', type === 'DELETED' ? resource : lastSeen(before, resource));
+}
+
+/** As the watcher knew it, at the revision at which it lost it. */
+function lastSeen(before: Resource, { metadata }: Resource): Resource {
+  return { ...before, metadata: { ...before.metadata, resourceVersion: metadata.resourceVersion! } };
 }
 
 function matcherOf({ target, query }: Call): Predicate {

@@ -34,10 +34,14 @@ export function analyzeSidecars(f: Findings): void {
       for (const sidecar of general) f.problems.add('error', sidecar, '', message, 'IST0111');
     }
     const selecting = sidecars.filter((s) => labelsOf(s) !== null);
+    // Each set of rivals once, with the first pod it shows in.
+    const told = new Set<string>();
     for (const pod of f.instances.filter((i) => i.namespace === namespace)) {
       const rivals = selecting.filter((s) => hasLabels(pod.labels, labelsOf(s) ?? {}));
-      if (rivals.length < 2) continue;
-      const message = `The Sidecars [${rivals.map(fullName).join(' ')}] in namespace "${namespace}" select the same workload pod "${pod.name}.${namespace}", which can lead to undefined behavior.`;
+      const names = rivals.map(fullName).join(' ');
+      if (rivals.length < 2 || told.has(names)) continue;
+      told.add(names);
+      const message = `The Sidecars [${names}] in namespace "${namespace}" select the same workload pod "${pod.name}.${namespace}", which can lead to undefined behavior.`;
       for (const sidecar of rivals) f.problems.add('error', sidecar, 'spec.workloadSelector', message, 'IST0110');
     }
   }

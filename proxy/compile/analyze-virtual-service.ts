@@ -3,11 +3,12 @@ import type { Destination } from '../istio/selector.ts';
 import type { Resource } from '../istio/resource.ts';
 import type { VirtualServiceSpec } from '../istio/virtual-service.ts';
 import { fullName, serviceOf, type Findings, type VirtualServiceView } from './findings.ts';
-import { hostMatches, resolveHost } from './hosts.ts';
+import { hostMatches, isWildcard, resolveHost } from './hosts.ts';
 
 export function analyzeVirtualServices(f: Findings): void {
+  const subsets = subsetsByHost(f);
   for (const view of f.virtualServices) {
-    for (const { destination, path } of destinationsOf(view.resource)) checkDestination(f, view, destination, path);
+    for (const target of destinationsOf(view.resource)) checkDestination(f, view, target, subsets);
     checkGateways(f, view);
   }
   checkRivals(f);
@@ -34,35 +35,44 @@ export function destinationsOf({ spec }: Resource<VirtualServiceSpec>): readonly
   return found;
 }
 
-function checkDestination(f: Findings, { resource }: VirtualServiceView, destination: Destination, path: string): void {
-  const host = resolveHost(destination.host, resource.metadata.namespace, f.mesh.domainSuffix);
+/** Whether some DestinationRule for the host has the subset. */
+type Subsets = (host: string, subset: string) => boolean;
+
+function subsetsByHost(f: Findings): Subsets {
+  const names = new Map<string, Set<string>>();
+  for (const { host, resource } of f.destinationRules) {
+    const known = names.get(host) ?? new Set();
+    names.set(host, known);
+    for (const { name } of resource.spec.subsets ?? []) known.add(name);
+  }
+  const wild = [...names].filter(([host]) => isWildcard(host));
+  return (host, subset) =>
+    names.get(host)?.has(subset) === true || wild.some(([w, known]) => hostMatches(w, host) && known.has(subset));
+}
+
+function checkDestination(
+  f: Findings,
+  view: VirtualServiceView,
+  { destination, path }: Target,
+  subsets: Subsets,
+): void {
+  const { resource } = view;
+  const { host: written, subset = '' } = destination;
+  const host = resolveHost(written, resource.metadata.namespace, f.mesh.domainSuffix);
   const service = serviceOf(f, host);
   if (service === undefined && f.services.length > 0) {
-    f.problems.add('error', resource, `${path}.host`, `Referenced host not found: "${destination.host}"`, 'IST0101');
+    f.problems.add('error', resource, `${path}.host`, `Referenced host not found: "${written}"`, 'IST0101');
     return;
   }
-  checkSubset(f, resource, destination, host, path);
+  if (subset !== '' && !subsets(host, subset)) {
+    const message = `Referenced host+subset in destinationrule not found: "${written}+${subset}"`;
+    f.problems.add('error', resource, `${path}.subset`, message, 'IST0101');
+  }
   const ports = service?.ports ?? [];
   if (ports.length < 2 || destination.port !== undefined) return;
   const numbers = ports.map((p) => p.number).join(', ');
-  const message = `This VirtualService routes to a service "${destination.host}" that exposes multiple ports [${numbers}]. Specifying a port in the destination is required to disambiguate.`;
+  const message = `This VirtualService routes to a service "${written}" that exposes multiple ports [${numbers}]. Specifying a port in the destination is required to disambiguate.`;
   f.problems.add('error', resource, path, message, 'IST0112');
-}
-
-function checkSubset(
-  f: Findings,
-  resource: Resource,
-  { host: written, subset }: Destination,
-  host: string,
-  path: string,
-): void {
-  if (subset === undefined || subset === '') return;
-  const defined = f.destinationRules.some(
-    (rule) => hostMatches(rule.host, host) && (rule.resource.spec.subsets ?? []).some((s) => s.name === subset),
-  );
-  if (defined) return;
-  const message = `Referenced host+subset in destinationrule not found: "${written}+${subset}"`;
-  f.problems.add('error', resource, `${path}.subset`, message, 'IST0101');
 }
 
 function checkGateways(f: Findings, { resource, gateways, hosts }: VirtualServiceView): void {

@@ -5,7 +5,7 @@ import type { GatewaySpec } from '../istio/gateway.ts';
 import type { Resource, ResourceSet } from '../istio/resource.ts';
 import type { VirtualServiceSpec } from '../istio/virtual-service.ts';
 import type { MeshSettings } from './defaults.ts';
-import { hostMatches, resolveHost } from './hosts.ts';
+import { HostMap, resolveHost } from './hosts.ts';
 import { hasLabels, resolveGateway } from './matches.ts';
 import { Problems } from './problems.ts';
 import { readServices, type MeshService } from './services.ts';
@@ -27,6 +27,7 @@ export type Findings = {
   readonly mesh: MeshSettings;
   readonly problems: Problems;
   readonly services: readonly MeshService[];
+  readonly byHost: HostMap<MeshService>;
   readonly virtualServices: readonly VirtualServiceView[];
   readonly destinationRules: readonly DestinationRuleView[];
   /** By `namespace/name`. */
@@ -50,11 +51,15 @@ export function readFindings(resources: ResourceSet, mesh: MeshSettings): Findin
     name: metadata.name,
     labels: spec.template.metadata?.labels ?? {},
   }));
+  const services = readServices(resources, mesh);
+  const byHost = new HostMap<MeshService>();
+  for (const service of services) byHost.add(service.host, service);
   return {
     resources,
     mesh,
     problems: new Problems(),
-    services: readServices(resources, mesh),
+    services,
+    byHost,
     virtualServices: resources.list<VirtualServiceSpec>('VirtualService').map((resource) => ({
       resource,
       hosts: (resource.spec?.hosts ?? []).map((host) => full(host, resource)),
@@ -76,8 +81,7 @@ export function readFindings(resources: ResourceSet, mesh: MeshSettings): Findin
 }
 
 /** The service of a host: itself, else a wildcard one that covers it. */
-export const serviceOf = ({ services }: Findings, host: string): MeshService | undefined =>
-  services.find((s) => s.host === host) ?? services.find((s) => hostMatches(s.host, host));
+export const serviceOf = ({ byHost }: Findings, host: string): MeshService | undefined => byHost.find(host);
 
 /** Labels of the endpoints of a service: of the workloads it selects, or of those it lists. Null: it cannot be told. */
 export function endpointLabels({ instances }: Findings, service: MeshService): readonly Labels[] | null {

@@ -27,6 +27,12 @@ export function hostOf(authority: string): string {
   return lower.endsWith('.') && lower.length > 1 ? lower.slice(0, -1) : lower;
 }
 
+/** As `hostOf`, without the brackets of IPv6: what can be resolved and connected to. */
+export function bareHost(authority: string): string {
+  const host = hostOf(authority);
+  return host.startsWith('[') && host.endsWith(']') ? host.slice(1, -1) : host;
+}
+
 /** The port, or `fallback` when none is written. */
 export function portOf(authority: string, fallback: number): number {
   const colon = portColon(authority);

@@ -1,10 +1,12 @@
 /** CONNECT on the outbound port: a tunnel to a TCP or TLS host that the mesh knows, or that it lets pass. */
 import type { Socket } from 'node:net';
+import { bareHost, portOf } from '../core/authority.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { Downstream, DownstreamEvents } from '../live/stream.ts';
 import { CONTINUE, fail } from '../live/verdict.ts';
 import type { Environment } from './environment.ts';
 import { refuseHttp } from './http.ts';
+import { leadsBack } from './loop.ts';
 import type { HttpListenerPlan } from './plan.ts';
 import { connectAndSplice } from './tcp.ts';
 import { tcpReport } from './tcp-report.ts';
@@ -21,7 +23,8 @@ export function serveConnect(
   const permit = plan.authorize === null ? CONTINUE : plan.authorize(x);
   if (permit instanceof Promise) return refuseHttp(env, x, down, notServed);
   if (permit !== CONTINUE) return refuseHttp(env, x, down, permit);
-  const { host, port } = splitTarget(x.authority);
+  const host = bareHost(x.authority);
+  const port = portOf(x.authority, 0);
   if (port === 0) return refuseHttp(env, x, down, { ...notServed, status: 400, details: 'connect_without_port' });
   const target = plan.connect(host, port);
   if ('blocked' in target) return refuseHttp(env, x, down, fail({ kind: 'blocked-egress', host: x.authority }));
@@ -96,18 +99,4 @@ function openTunnel(env: Environment, x: Exchange, down: Downstream): Downstream
       cancel();
     },
   };
-}
-
-/** Ports a proxy itself listens on: a tunnel to one of them would come back. */
-function leadsBack(env: Environment, host: string, port: number): boolean {
-  if (host !== env.node.ip && !(host === 'localhost' || host.startsWith('127.'))) return false;
-  return env.plans.current.snapshot.listeners.some(
-    (l) => l.port === port && (l.address === host || l.address === env.node.ip),
-  );
-}
-
-function splitTarget(authority: string): { host: string; port: number } {
-  const match = /^(.*):(\d{1,5})$/.exec(authority);
-  if (match === null) return { host: authority.toLowerCase(), port: 0 };
-  return { host: match[1]!.replace(/^\[|\]$/g, '').toLowerCase(), port: Number(match[2]) };
 }

@@ -1,4 +1,5 @@
 /** Sends a request upstream and relays the answer: tries, retries, timeouts, backpressure both ways. */
+import { bareHost, portOf } from '../core/authority.ts';
 import type { Timer } from '../core/clock.ts';
 import { indexOf, set, type HeaderList } from '../core/header-list.ts';
 import type { LiveCluster } from '../live/cluster.ts';
@@ -11,6 +12,7 @@ import { requestTimeout } from '../traffic/timeout.ts';
 import type { Http1Connection } from '../upstream/http1.ts';
 import type { LeaseProblem, Pool, Waiter } from '../upstream/pool.ts';
 import { requestHead } from '../wire/http1-write.ts';
+import { leadsBack } from './loop.ts';
 import type { ForwardPlan, RoutePlan } from './plan.ts';
 import { splice } from './splice.ts';
 import type { Stream } from './stream.ts';
@@ -120,7 +122,9 @@ export class Forward implements UpstreamEvents, Waiter {
     const { x, env } = this.#stream;
     this.#tries++;
     x.attempts++;
-    const endpoint = this.#pickEndpoint();
+    const passthrough = this.#cluster.settings.discovery.kind === 'passthrough';
+    if (passthrough && leadsBack(env, this.#asked().host, this.#asked().port)) return this.#fail({ kind: 'loop' });
+    const endpoint = passthrough ? this.#passthrough() : this.#pickFresh();
     if (endpoint === null) return this.#fail({ kind: 'no-healthy-upstream' });
     this.#endpoint = endpoint;
     x.endpoint = endpoint;
@@ -131,14 +135,15 @@ export class Forward implements UpstreamEvents, Waiter {
     if (connection !== null) this.onLease(connection);
   }
 
-  #pickEndpoint(): LiveEndpoint | null {
-    if (this.#cluster.settings.discovery.kind !== 'passthrough') return this.#pickFresh();
-    const { x, env } = this.#stream;
-    const at = /^(.*?)(?::(\d+))?$/.exec(x.authority)!;
-    const host = at[1]!.replace(/^\[|\]$/g, '').toLowerCase();
-    const port = at[2] === undefined ? (x.scheme === 'https' ? 443 : 80) : Number(at[2]);
-    if (host === env.node.ip && this.#stream.plan.settings.port === port) return null;
-    return env.upstreams.passthrough(this.#cluster, host, port);
+  #passthrough(): LiveEndpoint {
+    const { host, port } = this.#asked();
+    return this.#stream.env.upstreams.passthrough(this.#cluster, host, port);
+  }
+
+  /** The address the client asked for. */
+  #asked(): { host: string; port: number } {
+    const { authority, scheme } = this.#stream.x;
+    return { host: bareHost(authority), port: portOf(authority, scheme === 'https' ? 443 : 80) };
   }
 
   /** Endpoints that failed this request are avoided while there are others (Istio: previous_hosts, 5 picks at most). */

@@ -5,6 +5,7 @@ import type { Exchange } from '../live/exchange.ts';
 import { faceOf, type Failure } from '../live/failure.ts';
 import type { Downstream } from '../live/stream.ts';
 import type { Reply } from '../live/verdict.ts';
+import { grpcMessage, grpcStatusOf } from './grpc-status.ts';
 
 /** Answers `x` with `reply`; the whole response is handed to `down`. `inside`: the caller belongs to the mesh and may be told why. */
 export function answer(
@@ -28,12 +29,28 @@ export function answer(
   if (face.flag !== '-') x.flag(face.flag);
   x.details = face.details;
   if (x.reason === '') x.reason = reasonFor(reply.failure, x);
-  const body = Buffer.from(face.body);
-  const headers: HeaderList = body.length > 0 ? ['content-type', 'text/plain'] : [];
+  const headers: HeaderList = [];
   if (reply.failure.kind === 'overflow') headers.push('x-envoy-overloaded', 'true');
   if (inside) headers.push('x-lateen-reason', headerSafe(x.reason));
   else if (x.requestId !== '') headers.push('x-request-id', x.requestId);
-  send(x, down, headers, body, decorate);
+  if (x.grpc) return sendGrpc(x, down, headers, face.body, decorate);
+  if (face.body !== '') headers.unshift('content-type', 'text/plain');
+  send(x, down, headers, Buffer.from(face.body), decorate);
+}
+
+/** A gRPC client reads its status from grpc-status of a 200 (Envoy answers so, and logs 200). */
+function sendGrpc(
+  x: Exchange,
+  down: Downstream,
+  headers: HeaderList,
+  body: string,
+  decorate: (headers: HeaderList) => void,
+): void {
+  const status = String(grpcStatusOf(x.status));
+  x.status = 200;
+  const message = body === '' ? [] : ['grpc-message', grpcMessage(body)];
+  const own = ['content-type', 'application/grpc', 'grpc-status', status, ...message];
+  send(x, down, [...own, ...headers], Buffer.alloc(0), decorate);
 }
 
 function send(

@@ -268,6 +268,18 @@ describe("Istio's HTTP metrics", () => {
     assert.equal(x.endpoint!.series.total, 2);
   });
 
+  test('endpoints of no service are counted too', () => {
+    const { record } = metrics();
+    const x = exchange('outbound');
+    x.cluster = liveCluster('PassthroughCluster', null);
+    x.endpoint = liveEndpoint(null, 'example.com', 80);
+    record(x);
+    x.status = 503;
+    record(x);
+    assert.ok(x.endpoint.series instanceof EndpointSeries);
+    assert.deepEqual([x.endpoint.series.total, x.endpoint.series.errors], [2, 1]);
+  });
+
   test('another workload behind the same address is another series', () => {
     const { record, series } = metrics();
     const x = outbound();

@@ -46,15 +46,26 @@ export function createIstioMetrics(
   function toEndpoint(x: Exchange): Outcomes {
     const { endpoint, cluster } = x;
     const service = cluster?.settings.service ?? null;
-    if (cluster === null || endpoint === null || service === null) return stranger(x, endpoint?.workload ?? null);
-    const known = endpoint.series;
-    if (known instanceof EndpointSeries && known.workload === endpoint.workload && known.service === service) {
-      return known.count(x);
-    }
-    const parties = outboundParties(node, endpoint.workload, destination(x));
-    const made = new EndpointSeries(endpoint, service, writer, parties, known instanceof EndpointSeries ? known : null);
-    endpoint.series = made;
-    return made.count(x);
+    if (endpoint === null) return stranger(x, null);
+    const known = endpoint.series instanceof EndpointSeries ? endpoint.series : null;
+    const current =
+      known !== null && known.workload === endpoint.workload && known.service === service
+        ? known
+        : (endpoint.series = seriesOf(x, endpoint, service, known));
+    current.count(x);
+    return current.outcomes ?? stranger(x, endpoint.workload);
+  }
+
+  function seriesOf(
+    x: Exchange,
+    { workload }: LiveEndpoint,
+    service: Cluster['service'],
+    before: EndpointSeries | null,
+  ): EndpointSeries {
+    // Istio: the reporting client does not tell how the connection was secured.
+    const outcomes =
+      service === null ? null : new Outcomes(writer, outboundParties(node, workload, destination(x)), 'unknown');
+    return new EndpointSeries(workload, service, outcomes, before);
   }
 
   /** Requests that reached nobody, or somebody of no service: told apart by name, since there is nothing else to hold on to. */
@@ -141,32 +152,31 @@ type HttpSeries = {
 
 /** What hangs on a live endpoint: its series, and the totals that `/clusters` shows. */
 export class EndpointSeries {
+  /** Whom the series are of; when the endpoint is somebody else's by now, they are of no more use. */
   readonly workload: Workload | null;
   readonly service: Cluster['service'];
+  /** Null: the endpoint is of no service, and series are by what was asked for. */
+  readonly outcomes: Outcomes | null;
   /** Requests that ended at this endpoint, and those of them with 5xx or no response. */
   total: number;
   errors: number;
-  readonly #outcomes: Outcomes;
 
   constructor(
-    endpoint: LiveEndpoint,
+    workload: Workload | null,
     service: Cluster['service'],
-    writer: SeriesWriter,
-    parties: readonly string[],
+    outcomes: Outcomes | null,
     before: EndpointSeries | null,
   ) {
-    this.workload = endpoint.workload;
+    this.workload = workload;
     this.service = service;
+    this.outcomes = outcomes;
     this.total = before?.total ?? 0;
     this.errors = before?.errors ?? 0;
-    // Istio: the reporting client does not tell how the connection was secured.
-    this.#outcomes = new Outcomes(writer, parties, 'unknown');
   }
 
-  count(x: Exchange): Outcomes {
+  count(x: Exchange): void {
     this.total += 1;
     if (x.status >= 500 || x.status === 0) this.errors += 1;
-    return this.#outcomes;
   }
 }
 

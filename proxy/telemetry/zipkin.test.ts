@@ -101,6 +101,17 @@ describe('span', () => {
     assert.equal(encoded(x).name, 'example.com:15001/*');
   });
 
+  test('of traffic that belongs to no service is named after the host, which stands for the address as well', () => {
+    const x = exchange('outbound');
+    x.authority = 'api.example:8443';
+    x.route = namedRoute('allow_any', 'allow_any');
+    x.cluster = liveCluster('PassthroughCluster', null);
+    x.endpoint = liveEndpoint(null, 'api.example', 8443);
+    const span = encoded(x);
+    assert.equal(span.name, 'api.example:8443/*');
+    assert.deepEqual(span['remoteEndpoint'], { serviceName: 'api.example', port: 8443 });
+  });
+
   test('is JSON, whatever callers send', () => {
     const text = fc.string({ unit: 'binary', maxLength: 2000 });
     fc.assert(

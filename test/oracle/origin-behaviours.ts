@@ -1,11 +1,14 @@
 /** What the raw origin can do to a request, by name: good answers, and every way an upstream breaks off or breaks the rules. */
 import type { Socket } from 'node:net';
 
+/** The request as far as it has come. `rest`: bytes behind the head that are there already. */
+export type Arrived = { readonly head: string; readonly rest: string; /** Of the origin. */ readonly name: string };
+
 export type Behaviour = {
   /** Acts on the head alone, without waiting for the body. */
   readonly early?: true;
   /** `done` lets the next request of the connection in. */
-  readonly act: (socket: Socket, request: { head: string; name: string }, done: () => void) => void;
+  readonly act: (socket: Socket, request: Arrived, done: () => void) => void;
 };
 
 const text = (status: string, body: string, fields: readonly string[] = []): string =>
@@ -102,8 +105,10 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
 };
 
 /** 100 at once, the answer when something of the body came: the shape of a cautious upload endpoint. */
-function continueThenAnswer(socket: Socket): void {
+function continueThenAnswer(socket: Socket, { rest }: Arrived): void {
+  const answer = (): void => void socket.end(text('200 OK', 'took the body', ['connection: close']), 'latin1');
   socket.write('HTTP/1.1 100 Continue\r\n\r\n');
   socket.removeAllListeners('data');
-  socket.once('data', () => socket.end(text('200 OK', 'took the body', ['connection: close']), 'latin1'));
+  if (rest === '') socket.once('data', answer);
+  else answer();
 }

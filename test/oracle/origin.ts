@@ -56,7 +56,7 @@ function serve(socket: Socket, name: string, note: (id: string, request: Seen) =
     busy = true;
     buffered = rest.slice(length);
     note(field(head, 'x-case') ?? '', { head, body: rest.slice(0, length) });
-    behaviour.act(socket, { head, name }, () => {
+    behaviour.act(socket, { head, rest, name }, () => {
       busy = false;
       next();
     });
