@@ -14,6 +14,7 @@ import { FileSource } from './sources/file.ts';
 import type { Source } from './sources/source.ts';
 import { createExposition } from './telemetry/prometheus.ts';
 import { createSpanExporter } from './telemetry/span-exporter.ts';
+import { exposeSpanStats } from './telemetry/span-stats.ts';
 import { Workers } from './workers.ts';
 
 export type ProxyOptions = {
@@ -102,6 +103,7 @@ class Main implements Proxy {
           ? this.#log.info(`spans go to ${collector}`)
           : this.#log.warn(`spans do not reach ${collector}: ${problem}`),
     });
+    exposeSpanStats(this.#exposition.registry, this.#spans);
     const accessLog = options.accessLog === 'off' ? null : options.accessLog === 'stdout' ? 1 : options.accessLog;
     this.#workers = new Workers(
       options.concurrency,
@@ -112,6 +114,7 @@ class Main implements Proxy {
         onAnnouncement: (worker, announcement) => this.#reader.accept(worker, announcement),
         onSpans: (batch) => this.#spans.push(batch),
         onGone: (worker) => this.#reader.retire(worker),
+        onWarning: (message) => this.#log.warn(message),
         onCrash: (error) => this.#log.error(error, 'a worker thread crashed; another takes its place'),
       },
     );

@@ -17,7 +17,7 @@ import { Plans } from './pipeline/plan.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
-import { createAccessLog, type AccessLog } from './telemetry/access-log.ts';
+import { countDroppedLines, createAccessLog, type AccessLog } from './telemetry/access-log.ts';
 import { createIstioMetrics } from './telemetry/istio-metrics.ts';
 import { createSpanRecorder, type SpanRecorder } from './telemetry/spans.ts';
 import { ensureRequestId } from './telemetry/request-id.ts';
@@ -36,9 +36,16 @@ export type DataPlane = {
 export function createDataPlane(setup: WorkerSetup, post: (message: FromWorker) => void): DataPlane {
   const upstreams = new Upstreams(makePicker, systemRandom);
   upstreams.from = setup.node.ip;
-  const log = setup.accessLog === null ? null : createAccessLog({ to: setup.accessLog, shared: setup.sharedLog });
+  const writer = new SeriesWriter((announcement) => post({ kind: 'announce', announcement }), {
+    onOverflow: ({ name }, limit) =>
+      post({ kind: 'warning', message: `${name} has ${limit} label sets; what comes on top is counted as "other"` }),
+  });
+  const log =
+    setup.accessLog === null
+      ? null
+      : createAccessLog({ to: setup.accessLog, shared: setup.sharedLog, onDrop: countDroppedLines(writer) });
   const spans = createSpanRecorder(setup.node, (batch) => post({ kind: 'spans', batch }));
-  const environment = createEnvironment(setup, upstreams, log, spans, post);
+  const environment = createEnvironment(setup, upstreams, writer, log, spans);
   const { plans } = environment;
   const ingress = new Ingress(
     environment,
@@ -99,12 +106,15 @@ export function createDataPlane(setup: WorkerSetup, post: (message: FromWorker) 
 function createEnvironment(
   setup: WorkerSetup,
   upstreams: Upstreams,
+  writer: SeriesWriter,
   log: AccessLog | null,
   spans: SpanRecorder,
-  post: (message: FromWorker) => void,
 ): Environment {
-  const writer = new SeriesWriter((announcement) => post({ kind: 'announce', announcement }));
-  const metrics = createIstioMetrics(writer, setup.node);
+  const metrics = createIstioMetrics(
+    writer,
+    setup.node,
+    (port) => plans.current.snapshot.clusters[`inbound|${port}||`] ?? null,
+  );
   const plans = new Plans({ snapshot: emptySnapshot(setup.node), listeners: new Map() });
   return {
     node: setup.node,
@@ -119,10 +129,9 @@ function createEnvironment(
       startTrace(x, plans.current.snapshot.telemetry.tracingPercent, systemRandom);
     },
     record(x: Exchange): void {
-      const { snapshot } = plans.current;
       metrics(x);
       spans.record(x);
-      if (log !== null && snapshot.telemetry.accessLog) log.record(x, snapshot.version);
+      if (log !== null && plans.current.snapshot.telemetry.accessLog) log.record(x, x.configVersion);
     },
   };
 }

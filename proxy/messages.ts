@@ -30,4 +30,6 @@ export type FromWorker =
   | { readonly kind: 'announce'; readonly announcement: Announcement }
   | { readonly kind: 'spans'; readonly batch: SpanBatch }
   | { readonly kind: 'clusters'; readonly id: number; readonly clusters: readonly ClusterState[] }
+  /** For the operational log. */
+  | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'drained' };

@@ -17,6 +17,7 @@ export type WorkerEvents = {
   onSpans(batch: SpanBatch): void;
   /** The thread has ended unasked; what it had counted stays valid. */
   onGone(worker: number): void;
+  onWarning(message: string): void;
   onCrash(error: Error): void;
 };
 
@@ -131,6 +132,8 @@ export class Workers {
         return this.#events.onSpans(message.batch);
       case 'clusters':
         return this.#answer(message.id, message.clusters);
+      case 'warning':
+        return this.#events.onWarning(message.message);
       case 'drained':
     }
   }

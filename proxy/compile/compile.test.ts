@@ -105,8 +105,13 @@ spec: { selector: { matchLabels: { app: ratings } }, rules: [] }
 });
 
 describe('a resource that is broken', () => {
+  const GROUPS: Readonly<Record<string, string>> = {
+    VirtualService: 'networking.istio.io/v1',
+    AuthorizationPolicy: 'security.istio.io/v1',
+    rule: 'config.istio.io/v1alpha2',
+  };
   const broken = (kind: string, spec: unknown, name = 'broken'): Resource => ({
-    apiVersion: 'v1',
+    apiVersion: GROUPS[kind]!,
     kind,
     metadata: { name, namespace: 'default' },
     spec,
@@ -170,8 +175,13 @@ describe('a resource that is broken', () => {
           damage(damaged, () => dice.next().value, value);
           const set = new ResourceSet(damaged as Resource[]);
           const who = gateway ? node({ role: 'gateway', labels: { istio: 'ingressgateway' } }) : node();
-          const { snapshot } = compile(set, who, DEFAULT_MESH);
+          const { snapshot, problems } = compile(set, who, DEFAULT_MESH);
           assert.match(snapshot.version, /^[0-9a-f]{16}$/);
+          // The last resort, an empty snapshot, is for faults of ours.
+          assert.deepEqual(
+            problems.filter((p) => p.resource === undefined),
+            [],
+          );
           analyze(set, DEFAULT_MESH);
         },
       ),

@@ -72,6 +72,6 @@ describe('what changed between two snapshots', () => {
   test('is everything when there was nothing before', () => {
     const diff = diffSnapshots(null, snapshotOf(''));
     assert.deepEqual(diff.listeners.added, ['outbound_15001', 'inbound_15006']);
-    assert.match(describeDiff(diff), /6 clusters added .* and 1 more/);
+    assert.match(describeDiff(diff), /7 clusters added .* and 2 more/);
   });
 });

@@ -15,7 +15,9 @@ export function separate(resources: ResourceSet): {
   const problems: Problem[] = [];
   for (const resource of resources.all()) {
     const read = parseObject(resource, { defaultNamespace: DEFAULT_NAMESPACE });
-    if (read.resource !== null || SECURITY.has(resource.kind)) sound.push(resource);
+    // What is read back is the clean copy: members that are null are gone, as they mean nothing.
+    if (read.resource !== null) sound.push(read.resource);
+    else if (SECURITY.has(resource.kind)) sound.push(resource);
     problems.push(...read.problems.filter((p) => p.severity === 'error'));
   }
   return { sound: new ResourceSet(sound), problems };

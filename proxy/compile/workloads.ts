@@ -30,11 +30,26 @@ const CLUSTER = 'Kubernetes';
 /** Not a name, which a WorkloadEntry may have for an address too. */
 const IP = /^[\da-f.:]+$/i;
 
-type PodStatus = {
-  readonly podIP?: string;
-  readonly phase?: string;
-  readonly conditions?: readonly { readonly type?: string; readonly status?: string }[];
-};
+type PodStatus = { readonly ip: string; readonly ended: boolean; readonly ready: boolean };
+
+/** No schema holds for a status: it is read with care. */
+function readStatus(status: unknown): PodStatus {
+  const { podIP, phase, conditions } = (typeof status === 'object' && status !== null ? status : {}) as Record<
+    string,
+    unknown
+  >;
+  const all: readonly unknown[] = Array.isArray(conditions) ? conditions : [];
+  return {
+    ip: typeof podIP === 'string' ? podIP : '',
+    ended: phase === 'Succeeded' || phase === 'Failed',
+    ready: all.some((c) => isReady(c)),
+  };
+}
+
+function isReady(condition: unknown): boolean {
+  const { type, status } = (condition ?? {}) as { readonly type?: unknown; readonly status?: unknown };
+  return type === 'Ready' && status === 'True';
+}
 
 /** The first owner of an address wins: pods, then WorkloadEntries, then listed endpoints, each by age. */
 export function readWorkloads(resources: ResourceSet): AddressBook {
@@ -74,7 +89,7 @@ export const workloadOf = (r: Workload): Workload => ({
   namespace: r.namespace,
   workload: r.workload,
   serviceAccount: r.serviceAccount,
-  labels: r.labels,
+  labels: { ...r.labels },
   ip: r.ip,
   canonicalService: r.canonicalService,
   canonicalRevision: r.canonicalRevision,
@@ -98,8 +113,8 @@ export function canonicalOf(
 
 function residentOfPod(pod: Resource<PodSpec>): Resident | null {
   const { metadata, spec } = pod;
-  const status = (pod.status ?? {}) as PodStatus;
-  if (status.phase === 'Succeeded' || status.phase === 'Failed') return null;
+  const { ip, ended, ready } = readStatus(pod.status);
+  if (ended) return null;
   const labels = metadata.labels ?? {};
   const workload = ownerOf(pod);
   const ports: Record<string, number> = {};
@@ -112,14 +127,14 @@ function residentOfPod(pod: Resource<PodSpec>): Resident | null {
     workload,
     serviceAccount: spec.serviceAccountName ?? spec.serviceAccount ?? 'default',
     labels,
-    ip: status.podIP ?? '',
+    ip,
     ...canonicalOf(labels, workload),
     cluster: CLUSTER,
     locality: (labels['istio-locality'] ?? '').replaceAll('.', '/'),
     ports,
     weight: 1,
     kind: 'Pod',
-    ready: status.conditions?.find((c) => c.type === 'Ready')?.status === 'True',
+    ready,
   };
 }
 

@@ -9,9 +9,12 @@ export type HeaderList = string[];
 /** The index of the first header called `lower` (its name; the value is at +1), or -1. */
 export function indexOf(list: HeaderList, lower: string, from = 0): number {
   const n = lower.length;
+  const first = lower.charCodeAt(0);
   for (let i = from; i < list.length; i += 2) {
     const name = list[i]!;
-    if (name.length === n && (name === lower || name.toLowerCase() === lower)) return i;
+    // Only letters differ in bit 5, and for other characters the whole comparison decides.
+    if (name.length !== n || (name.charCodeAt(0) | 32) !== (first | 32)) continue;
+    if (name === lower || name.toLowerCase() === lower) return i;
   }
   return -1;
 }

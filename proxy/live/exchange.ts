@@ -47,6 +47,8 @@ export class Exchange {
   /** The path before a rewrite changed it; null: unchanged. */
   originalPath: string | null = null;
   requestId = '';
+  /** Version of the configuration that was in force when it came, and is for it to its end. */
+  configVersion = '';
   trace: Trace | null = null;
 
   // What happened.

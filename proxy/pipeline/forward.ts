@@ -1,9 +1,10 @@
 /** Sends a request upstream and relays the answer: tries, retries, timeouts, backpressure both ways. */
 import { bareHost, portOf } from '../core/authority.ts';
 import type { Timer } from '../core/clock.ts';
-import { indexOf, set, type HeaderList } from '../core/header-list.ts';
+import { get, indexOf, set, type HeaderList } from '../core/header-list.ts';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
+import type { Exchange } from '../live/exchange.ts';
 import type { Failure } from '../live/failure.ts';
 import type { Upstream, UpstreamEvents, UpstreamHead, UpstreamProblem } from '../live/stream.ts';
 import { fail } from '../live/verdict.ts';
@@ -223,6 +224,7 @@ export class Forward implements UpstreamEvents, Waiter {
     x.status = head.status;
     x.details = 'via_upstream';
     x.responseHeadBytes = head.bytes;
+    if (x.grpc) noteGrpcStatus(x, head.headers);
     const { headers } = head;
     set(headers, 'x-envoy-upstream-service-time', String(Math.round(x.headMs - x.sentMs)));
     this.#target.responseHeaders?.(x, headers);
@@ -236,6 +238,7 @@ export class Forward implements UpstreamEvents, Waiter {
   }
 
   onUpstreamEnd(trailers: HeaderList): void {
+    if (this.#stream.x.grpc) noteGrpcStatus(this.#stream.x, trailers);
     this.#upstream = null;
     this.#endpoint!.active--;
     this.#end();
@@ -378,3 +381,9 @@ export class Forward implements UpstreamEvents, Waiter {
 const onTimeout = (forward: Forward): void => forward.timedOut('timeout');
 const onTryTimeout = (forward: Forward): void => forward.timedOut('per-try-timeout');
 const onBackoff = (forward: Forward): void => forward.try();
+
+/** A gRPC call tells how it ended in its trailers, or in its only head. */
+function noteGrpcStatus(x: Exchange, headers: HeaderList): void {
+  const status = get(headers, 'grpc-status');
+  if (status !== undefined && /^\d{1,2}$/.test(status)) x.grpcStatus = Number(status);
+}

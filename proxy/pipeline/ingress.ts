@@ -125,6 +125,7 @@ export class Ingress {
     startMs: number,
   ): Exchange {
     const x = new Exchange(connection, direction);
+    x.configVersion = this.#env.plans.current.snapshot.version;
     x.method = head.method;
     x.target = head.target;
     x.authority = target.authority;
@@ -146,6 +147,7 @@ export class Ingress {
     startMs: number,
   ): void {
     const x = new Exchange(connection, direction);
+    x.configVersion = this.#env.plans.current.snapshot.version;
     x.startMs = startMs;
     x.endMs = performance.now();
     x.status = problem.status;

@@ -47,6 +47,7 @@ function sendGrpc(
   decorate: (headers: HeaderList) => void,
 ): void {
   const status = String(grpcStatusOf(x.status));
+  x.grpcStatus = grpcStatusOf(x.status);
   x.status = 200;
   const message = body === '' ? [] : ['grpc-message', grpcMessage(body)];
   const own = ['content-type', 'application/grpc', 'grpc-status', status, ...message];

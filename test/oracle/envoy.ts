@@ -184,10 +184,6 @@ const BLOCK_ALL = {
 
 /** The connection manager as pilot/pkg/networking/core/listener.go makes it for a sidecar. */
 function listener(name: string, address: string, scenarios: readonly Scenario[], places: Places, log: string): object {
-  const filter = (short: string, type: string, settings: object = {}): object => ({
-    name: `envoy.filters.http.${short}`,
-    typed_config: { '@type': `${TYPE}.filters.http.${short}.v3.${type}`, ...settings },
-  });
   const manager = {
     '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
     stat_prefix: name,
@@ -210,12 +206,7 @@ function listener(name: string, address: string, scenarios: readonly Scenario[],
         },
       },
     ],
-    http_filters: [
-      ...(name === 'inbound' ? [filter('rbac', 'RBAC')] : []),
-      filter('fault', 'HTTPFault'),
-      filter('cors', 'Cors'),
-      filter('router', 'Router'),
-    ],
+    http_filters: httpFilters(name),
     route_config: {
       ignore_port_in_host_matching: true,
       validate_clusters: false,
@@ -235,4 +226,14 @@ function listener(name: string, address: string, scenarios: readonly Scenario[],
     address: socket(address, 0),
     filter_chains: [{ filters: [{ name: 'envoy.filters.network.http_connection_manager', typed_config: manager }] }],
   };
+}
+
+/** Istio's order: authorization on the inbound side, then fault and CORS. */
+function httpFilters(side: string): object[] {
+  const filter = (short: string, type: string): object => ({
+    name: `envoy.filters.http.${short}`,
+    typed_config: { '@type': `${TYPE}.filters.http.${short}.v3.${type}` },
+  });
+  const after = [filter('fault', 'HTTPFault'), filter('cors', 'Cors'), filter('router', 'Router')];
+  return side === 'inbound' ? [filter('rbac', 'RBAC'), ...after] : after;
 }

@@ -8,7 +8,7 @@ export type RawReply = {
   /** Names in lower case, in the order they came. */
   readonly fields: readonly (readonly [name: string, value: string])[];
   readonly body: string;
-  /** Bytes after the body that belong to no known answer (of a tunnel, or a fault). */
+  /** False when the body broke off before its end. */
   readonly complete: boolean;
 };
 
@@ -33,62 +33,48 @@ export type RawRequest = {
   readonly linger: number;
   /** Milliseconds after which to give up. */
   readonly limit: number;
-  readonly localAddress?: string;
 };
 
+/** Connects to host:port and carries out `request`; never rejects. */
 export function exchange(host: string, port: number, request: RawRequest): Promise<RawExchange> {
   return new Promise((resolve) => {
-    const socket = connect({
-      host,
-      port,
-      noDelay: true,
-      ...(request.localAddress === undefined ? {} : { localAddress: request.localAddress }),
-    });
-    let received = '';
-    let from = '';
-    let end: RawExchange['end'] = 'open';
-    let at = 0;
+    const socket = connect({ host, port, noDelay: true });
+    const so = { received: '', from: '', end: 'open' as RawExchange['end'], written: 0 };
     let quiet: NodeJS.Timeout | undefined;
     const limit = setTimeout(finish, request.limit);
 
     socket.setEncoding('latin1');
     socket.on('connect', () => {
-      from = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
-      advance();
+      so.from = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+      so.written = writeWhatMayGo(socket, request.bytes, so.written, so.received);
     });
     socket.on('data', (chunk: Buffer | string) => {
-      received += String(chunk);
-      advance();
-      settle();
-    });
-    socket.on('end', () => {
-      if (end === 'open') end = 'closed';
-      finish();
-    });
-    socket.on('error', () => {
-      end = 'reset';
-      finish();
-    });
-
-    function advance(): void {
-      at = writeWhatMayGo(socket, request.bytes, at, received);
-    }
-    /** Answers enough: wait a moment for the proxy to close, if it wants to. */
-    function settle(): void {
+      so.received += String(chunk);
+      so.written = writeWhatMayGo(socket, request.bytes, so.written, so.received);
       clearTimeout(quiet);
-      const replies = parseReplies(received, request.methods, false).replies;
-      const answers = replies.filter((r) => r.status >= 200 && r.complete);
-      if (request.expect === 'end') return;
-      if (answers.length >= request.expect || replies.some((r) => r.status === 101))
-        quiet = setTimeout(finish, request.linger);
+      // Answers enough: wait a moment for the proxy to close, if it wants to.
+      if (isEnough(so.received, request)) quiet = setTimeout(finish, request.linger);
+    });
+    socket.on('end', () => ended('closed'));
+    socket.on('error', () => ended('reset'));
+
+    function ended(how: RawExchange['end']): void {
+      so.end = how;
+      finish();
     }
     function finish(): void {
       clearTimeout(limit);
       clearTimeout(quiet);
       socket.destroy();
-      resolve({ ...parseReplies(received, request.methods, end !== 'open'), end, from });
+      resolve({ ...parseReplies(so.received, request.methods, so.end !== 'open'), end: so.end, from: so.from });
     }
   });
+}
+
+function isEnough(received: string, { expect, methods }: RawRequest): boolean {
+  if (expect === 'end') return false;
+  const { replies } = parseReplies(received, methods, false);
+  return replies.filter((r) => r.status >= 200 && r.complete).length >= expect || replies.some((r) => r.status === 101);
 }
 
 function writeWhatMayGo(socket: Socket, bytes: RawRequest['bytes'], from: number, received: string): number {
