@@ -49,7 +49,7 @@ function withLastApplied(resource: Resource, info: KindInfo): Resource {
   const plain = { ...resource, metadata: { annotations: own, ...named } };
   return {
     ...plain,
-    metadata: { ...plain.metadata, annotations: { ...own, [LAST_APPLIED]: `${JSON.stringify(plain)}\n` } },
+    metadata: { ...plain.metadata, annotations: { ...own, [LAST_APPLIED]: goJson(plain) } },
   } as Resource;
 }
 
@@ -70,4 +70,23 @@ function onlyNote(patch: JsonObject): boolean {
     Object.keys(meta).length === 0 &&
     Object.keys(annotations ?? {}).every((key) => key === LAST_APPLIED)
   );
+}
+
+/** Byte for byte what kubectl writes (Go's encoding/json: sorted keys, `<>&` escaped, a newline), so that its next apply finds no difference. */
+export function goJson(value: unknown): string {
+  const escapes: Readonly<Record<string, string>> = {
+    '<': '\\u003c',
+    '>': '\\u003e',
+    '&': '\\u0026',
+    '\u2028': '\\u2028',
+    '\u2029': '\\u2029',
+  };
+  return `${JSON.stringify(sorted(value)).replace(/[<>&\u2028\u2029]/g, (c) => escapes[c]!)}\n`;
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).filter(([, v]) => v !== undefined);
+  return Object.fromEntries(entries.sort(([a], [b]) => (a < b ? -1 : 1)).map(([k, v]) => [k, sorted(v)]));
 }

@@ -3,7 +3,9 @@ import { CliError, report } from './cli-error.ts';
 import { suggest } from '#proxy/core/suggest.ts';
 import { VERBS, type VerbName } from './verbs.ts';
 
-process.exitCode = await main(process.argv.slice(2));
+const exitCode = await main(process.argv.slice(2));
+// A verb that failed is over, whatever it had begun; one that serves goes on until a signal ends it.
+if (exitCode !== 0) process.exit(exitCode);
 
 async function main(argv: readonly string[]): Promise<number> {
   // A reader that goes away (`lateen get … | head`) is no error.

@@ -78,7 +78,6 @@ async function up(flags: Flags): Promise<void> {
   const started = performance.now();
   const stateDir = resolve(flags.state);
   if (flags.fresh === true) forget(stateDir);
-  const gateway = await gatewayPlace(flags);
   let runner: Runner | null = null;
   let ready: ReadyWatch | null = null;
   const runtime: PodRuntime = {
@@ -97,6 +96,7 @@ async function up(flags: Flags): Promise<void> {
   });
   const stop = stopOnSignals(plane, () => runner);
   try {
+    const gateway = await gatewayPlace(flags);
     // Pods of an earlier run are gone, and what they kept with them.
     for (const name of ['logs', 'pods', 'proxies']) rmSync(join(stateDir, name), { recursive: true, force: true });
     const api = new Api(reachable(plane.api.url));

@@ -8,6 +8,7 @@ import type { Admit } from './kube/call.ts';
 import { withDefaults } from './kube/defaults.ts';
 import { badRequest, invalid, type Cause } from './kube/status-error.ts';
 import { droppedRules } from './overwrite.ts';
+import { whatChanged } from './revise.ts';
 import type { Store } from './store.ts';
 
 /** Finds what is valid alone but wrong together. */
@@ -33,7 +34,7 @@ export function createAdmit(store: Store, analyze: Analyze): Admit {
     if (resource === null || errors.length > 0) throw refusal(candidate, errors);
     const own = problems.filter((p) => p.severity === 'warning').map(textOf);
     if (fieldValidation === 'Ignore') return { resource, warnings: [] };
-    const warnings = [...own, ...droppedRules(before, resource), ...together(store, resource, analyze)];
+    const warnings = [...own, ...droppedRules(before, resource), ...together(store, before, resource, analyze)];
     return { resource, warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS) };
   };
 }
@@ -49,9 +50,11 @@ const NOT_MESH: ReadonlySet<string> = new Set(['Event', 'ConfigMap', 'ReplicaSet
 const textOf = ({ code, path, message }: Problem): string =>
   `${code === undefined ? '' : `${code}: `}${path === '' ? '' : `${path}: `}${message}`;
 
-/** What is said of this resource once it is part of the mesh, and was not said before it changed. */
-function together(store: Store, resource: Resource, analyze: Analyze): string[] {
+/** What is said of this resource once it is part of the mesh. */
+function together(store: Store, before: Resource | null, resource: Resource, analyze: Analyze): string[] {
   if (NOT_ANALYZED.has(resource.kind)) return [];
+  // Labels and status decide nothing here: what there is to say was said when the spec changed.
+  if (before !== null && whatChanged(before, { ...resource, apiVersion: before.apiVersion }) !== 'spec') return [];
   const after = new ResourceSet([...meshResources(store).all(), resource]);
   const key = keyOf(resource);
   return analyze(after)

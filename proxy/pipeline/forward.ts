@@ -15,11 +15,9 @@ import type { LeaseProblem, Pool, Waiter } from '../upstream/pool.ts';
 import { requestHead } from '../wire/http1-write.ts';
 import { leadsBack } from './loop.ts';
 import type { ForwardPlan, RoutePlan } from './plan.ts';
-import { splice } from './splice.ts';
+import { Replay } from './replay.ts';
 import type { Stream } from './stream.ts';
-
-/** A request body is kept for another try up to this size (Envoy's per_request_buffer_limit is of the same order). */
-const REPLAY_BYTES = 65_536;
+import { isWanted, openTunnel } from './upgrade.ts';
 
 /** Tries again after a lost keep-alive race cost the server nothing; these are not the route's retries. */
 const MAX_RACES = 2;
@@ -38,11 +36,7 @@ export class Forward implements UpstreamEvents, Waiter {
   #headAttempt = 0;
   #over = false;
   #headSeen = false;
-  /** Request body so far, for another try; null: too large, it cannot be sent again. */
-  #replay: Buffer[] | null = [];
-  #replayBytes = 0;
-  /** Request body that waits for a connection, once it is too large to be kept. */
-  #backlog: Buffer[] = [];
+  readonly #replay = new Replay();
   #requestEnded = false;
   #trailers: HeaderList = [];
   #races = 0;
@@ -85,21 +79,8 @@ export class Forward implements UpstreamEvents, Waiter {
 
   onRequestData(chunk: Buffer): void {
     if (this.#over) return;
-    this.#keep(chunk);
+    this.#replay.add(chunk, this.#upstream !== null);
     if (this.#upstream !== null && !this.#upstream.sendData(chunk)) this.#stream.down.pauseBody();
-  }
-
-  /** Keeps body data for another try while it is small, and until there is a connection. */
-  #keep(chunk: Buffer): void {
-    this.#replayBytes += chunk.length;
-    if (this.#replay === null) {
-      if (this.#upstream === null) this.#backlog.push(chunk);
-      return;
-    }
-    this.#replay.push(chunk);
-    if (this.#replayBytes <= REPLAY_BYTES) return;
-    if (this.#upstream === null) this.#backlog = this.#replay;
-    this.#replay = null;
   }
 
   onRequestEnd(trailers: HeaderList): void {
@@ -110,7 +91,7 @@ export class Forward implements UpstreamEvents, Waiter {
 
   onRequestReadEnd(): void {
     this.#upstream?.flush();
-    if (this.#upstream === null && this.#replayBytes > REPLAY_BYTES / 2) this.#stream.down.pauseBody();
+    if (this.#upstream === null && this.#replay.heavy) this.#stream.down.pauseBody();
   }
 
   onDownstreamDrain(): void {
@@ -163,8 +144,7 @@ export class Forward implements UpstreamEvents, Waiter {
     x.sentMs = performance.now();
     const framing = down.bodyFraming;
     connection.send(x.method, this.#requestHead(), framing, this);
-    for (const chunk of this.#replay ?? this.#backlog) connection.sendData(chunk);
-    this.#backlog = [];
+    for (const chunk of this.#replay.take()) connection.sendData(chunk);
     if (this.#requestEnded && framing !== 'none') connection.sendEnd(this.#trailers);
     connection.flush();
     if (!this.#requestEnded) down.resumeBody();
@@ -285,7 +265,7 @@ export class Forward implements UpstreamEvents, Waiter {
   #lostRace(problem: UpstreamProblem & { kind: 'reset' }): boolean {
     const { x } = this.#stream;
     if (!problem.reused || problem.gotBytes || this.#races >= MAX_RACES) return false;
-    if (!IDEMPOTENT.has(x.method) || this.#replay === null) return false;
+    if (!IDEMPOTENT.has(x.method) || !this.#replay.possible) return false;
     this.#races++;
     this.#fresh = true;
     this.#tries--;
@@ -298,7 +278,7 @@ export class Forward implements UpstreamEvents, Waiter {
   /** True when the route's retry policy grants another try; it is under way then. */
   #retries(outcome: TryOutcome): boolean {
     const policy = this.#route.route.retry;
-    if (policy === null || this.#replay === null || this.#over) return false;
+    if (policy === null || !this.#replay.possible || this.#over) return false;
     const wait = retryDelay(policy, outcome, this.#tries, this.#stream.env.random);
     if (wait === null) {
       if (this.#tries > 1 && isRetriable(policy, outcome)) this.#stream.x.flag('URX');
@@ -324,32 +304,14 @@ export class Forward implements UpstreamEvents, Waiter {
   }
 
   #upgraded(head: UpstreamHead): void {
-    const { x, down, env } = this.#stream;
     const upstream = this.#upstream!;
-    // Only the protocol that was asked for opens a tunnel (CVE-2026-2833, CVE-2024-23326).
-    if (down.upgrade === null || head.upgrade === null || head.upgrade.toLowerCase() !== down.upgrade.toLowerCase()) {
+    if (!isWanted(this.#stream, head)) {
       this.#endTry();
       return this.#fail({ kind: 'bad-response', cause: 'unsolicited 101' });
     }
-    x.status = 101;
-    x.details = 'via_upstream';
-    const { headers } = head;
-    headers.push('connection', 'upgrade', 'upgrade', head.upgrade);
-    this.#stream.decorate(headers);
-    down.sendHead(101, head.reason, headers, 'none');
-    const endpoint = this.#endpoint!;
-    const a = down.takeOver();
-    const b = upstream.takeOver();
     this.#upstream = null;
     this.#end();
-    const count = (received: number, sent: number): void => {
-      x.bytesReceived += received;
-      x.bytesSent += sent;
-    };
-    splice(env, a, b, count, () => {
-      endpoint.active--;
-      this.#stream.finish();
-    });
+    openTunnel(this.#stream, upstream, this.#endpoint!, head);
   }
 
   #fail(failure: Failure): void {

@@ -1,7 +1,7 @@
 /** The IBM pattern's and the ITGix article's steps on BookInfo, typed as they are there: `lateen up` and the stock kubectl. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasKubectl, startMesh, type Mesh } from '../kit/mesh.ts';
+import { hasKubectl, run, startMesh, type Mesh } from '../kit/mesh.ts';
 import type { LoadOptions } from '../kit/load.ts';
 import type { Page } from '../kit/page.ts';
 
@@ -132,6 +132,13 @@ describe.skipIf(!kubectlIsThere)('BookInfo in a mesh, steered by kubectl', () =>
     expect(await ratingsRequests()).toBe(before);
   });
 
+  test('I3: analyze finds nothing wrong, and the gateway is a Service with an address', async () => {
+    const { code, stdout } = await run('./lateen', ['analyze', '--server', mesh.control]);
+    expect([code, stdout.trim()]).toEqual([0, '✔ No validation issues found when analyzing namespace: default.']);
+    const service = ['-n', 'istio-system', 'get', 'service', 'istio-ingressgateway', '-o'];
+    expect(await mesh.kubectl(...service, 'jsonpath={.status.loadBalancer.ingress[0].ip}')).toBe('127.0.0.1');
+  });
+
   test('A5: jason gets v2, and only who has signed in as jason', async () => {
     await underLoad(() => apply('virtual-service-reviews-test-v2'));
     expect(tally(await mesh.pages(20, 'jason'))).toEqual({ black: 20 });
@@ -155,6 +162,12 @@ describe.skipIf(!kubectlIsThere)('BookInfo in a mesh, steered by kubectl', () =>
         expect(Math.abs((got[colour] ?? 0) - share)).toBeLessThanOrEqual(1);
     });
   }
+
+  test('A6: an apply that overwrites the rule for jason warns of it', async () => {
+    await apply('virtual-service-reviews-test-v2');
+    const { stderr } = await mesh.tryKubectl(['apply', '-f', 'config/bookinfo/virtual-service-reviews-50-v3.yaml']);
+    expect(stderr).toMatch(/Warning: this replaces VirtualService default\/reviews.* "jason"/);
+  });
 
   test('A6: v2 for jason and half v1, half v3 for the others, at the same time', async () => {
     await underLoad(() => apply('seed-jason-v2-others-50-50'));

@@ -13,6 +13,8 @@ export type Origin = AsyncDisposable & {
   readonly seen: ReadonlyMap<string, readonly Seen[]>;
 };
 
+/** The last chunk with its trailers. */
+const LAST_CHUNK = /(?:^|\r\n)0\r\n(?:[^\r\n]+\r\n)*\r\n/;
 const HEAD_END = '\r\n\r\n';
 /** No scenario sends more; a connection that does is cut. */
 const MAX_BYTES = 1 << 20;
@@ -70,8 +72,8 @@ function behaviourOf(head: string): Behaviour {
 /** How many bytes of `rest` are this request's body; null while some are missing. */
 function bodyLength(head: string, rest: string): number | null {
   if (field(head, 'transfer-encoding') !== undefined) {
-    const end = rest.startsWith('0\r\n\r\n') ? 0 : rest.indexOf('\r\n0\r\n\r\n');
-    return end < 0 ? null : end + (end === 0 ? 5 : 7);
+    const last = LAST_CHUNK.exec(rest);
+    return last === null ? null : last.index + last[0].length;
   }
   const length = Number(field(head, 'content-length') ?? 0);
   return rest.length < length ? null : length;
