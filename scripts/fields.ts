@@ -7,6 +7,7 @@ import { KINDS, type KindInfo } from '#proxy/istio/kinds.ts';
 import type { Schema, Support } from '#proxy/istio/schema.ts';
 
 const FILE = 'docs/fields.md';
+const TABLE_HEAD = ['| field | type | default | support |', '| --- | --- | --- | --- |'];
 
 type Row = { readonly path: string; readonly schema: Schema; readonly support: Support; readonly reason: string };
 
@@ -56,8 +57,6 @@ function section({ kind, group, versions }: KindInfo, rows: readonly Row[]): str
     ),
   ];
 }
-
-const TABLE_HEAD = ['| field | type | default | support |', '| --- | --- | --- | --- |'];
 
 function rowsOf({ schema }: KindInfo): readonly Row[] {
   const spec = schema.fields['spec'];
@@ -109,7 +108,9 @@ function typeOf(schema: Schema): string {
   }
 }
 
-const defaultOf = (schema: Schema): string => (schema.default === undefined ? '' : `\`${String(schema.default)}\``);
+function defaultOf(schema: Schema): string {
+  return schema.default === undefined ? '' : `\`${String(schema.default)}\``;
+}
 
 /** With the reason where it does nothing; values of an enumeration that do nothing have their own. */
 function told({ schema, support, reason }: Row): string {
@@ -121,4 +122,6 @@ function told({ schema, support, reason }: Row): string {
   return ['yes', ...not].join('; ');
 }
 
-const cell = (words: string): string => words.replaceAll('|', '\\|').replaceAll('\n', ' ');
+function cell(words: string): string {
+  return words.replaceAll('|', '\\|').replaceAll('\n', ' ');
+}

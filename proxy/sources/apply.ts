@@ -1,6 +1,7 @@
 /** Resources → snapshot: debounced, compiled whole, published when something changed. The last good one is kept, on disk too. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { compile } from '../compile/compile.ts';
 import type { MeshSettings } from '../compile/defaults.ts';
 import type { Problem } from '../istio/problem.ts';
@@ -23,6 +24,7 @@ export type Publish = {
 };
 
 const LAST_GOOD = 'last-good.json';
+const SAVE_AFTER_MS = 200;
 
 export class Applier {
   readonly #node: ProxyNode;
@@ -33,7 +35,7 @@ export class Applier {
   #current: Applied | null = null;
   #discoveryText = '';
   #pending: Update | null = null;
-  #saving: NodeJS.Timeout | null = null;
+  #saving: Promise<void> | null = null;
 
   constructor(node: ProxyNode, mesh: MeshSettings, stateDir: string | null, publish: Publish, log: SourceLog) {
     this.#node = node;
@@ -90,13 +92,19 @@ export class Applier {
     this.#publish(this.#current, sameSnapshot ? null : next.snapshot);
   }
 
+  /** Resolves when what is in force is on disk. */
+  saved(): Promise<void> {
+    return this.#saving ?? Promise.resolve();
+  }
+
+  /** Bursts of changes are written once. */
   #saveSoon(): void {
     if (this.#stateDir === null || this.#saving !== null) return;
-    this.#saving = setTimeout(() => {
+    const dir = this.#stateDir;
+    this.#saving = sleep(SAVE_AFTER_MS, undefined, { ref: false }).then(() => {
       this.#saving = null;
-      this.#save(this.#stateDir!);
-    }, 200);
-    this.#saving.unref();
+      this.#save(dir);
+    });
   }
 
   #save(dir: string): void {
