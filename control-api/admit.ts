@@ -40,9 +40,9 @@ export function createAdmit(store: Store, analyze: Analyze): Admit {
 }
 
 /** Everything stored that a mesh is made of. */
-export function meshResources(store: Store): ResourceSet {
-  return new ResourceSet(KINDS.flatMap(({ kind }) => (NOT_MESH.has(kind) ? [] : store.list(kind))));
-}
+export const meshResources = (store: Store): ResourceSet => new ResourceSet(stored(store));
+
+const stored = (store: Store): Resource[] => KINDS.flatMap(({ kind }) => (NOT_MESH.has(kind) ? [] : store.list(kind)));
 
 const NOT_MESH: ReadonlySet<string> = new Set(['Event', 'ConfigMap', 'ReplicaSet']);
 
@@ -55,12 +55,26 @@ function together(store: Store, before: Resource | null, resource: Resource, ana
   if (NOT_ANALYZED.has(resource.kind)) return [];
   // Labels and status decide nothing here: what there is to say was said when the spec changed.
   if (before !== null && whatChanged(before, { ...resource, apiVersion: before.apiVersion }) !== 'spec') return [];
-  const after = new ResourceSet([...meshResources(store).all(), resource]);
+  const after = new ResourceSet([...stored(store).filter((r) => bearsOn(r, resource)), resource]);
   const key = keyOf(resource);
   return analyze(after)
     .filter((p) => p.resource !== undefined && keyOfProblem(p.resource) === key)
     .map(textOf);
 }
+
+/**
+ * Whether `other` can be part of what is wrong with `resource`. In a mesh of thousands of VirtualServices, the few that share a
+ * host with this one are looked at, so that a change does not take longer the larger the mesh is.
+ */
+function bearsOn(other: Resource, resource: Resource): boolean {
+  if (resource.kind !== 'VirtualService' || other.kind !== 'VirtualService') return true;
+  const hosts = hostsOf(other);
+  // Without hosts, it is a part that others delegate to.
+  return hosts.length === 0 || hosts.some((host) => hostsOf(resource).includes(host));
+}
+
+const hostsOf = ({ spec }: Resource): readonly string[] =>
+  (spec as { hosts?: readonly string[] } | undefined)?.hosts ?? [];
 
 const keyOfProblem = ({ kind, namespace, name }: NonNullable<Problem['resource']>): string =>
   `${kind}/${namespace}/${name}`;

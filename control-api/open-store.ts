@@ -1,7 +1,8 @@
 /** The store: an index in memory over the journal, and the recent changes for whoever watches. */
 import { keyOf, type Resource } from '#proxy/istio/resource.ts';
-import { openJournal, type Change, type HistoryFilter } from './journal.ts';
+import { openJournal, type Change, type HistoryFilter, type Journal } from './journal.ts';
 import { revise, whatChanged } from './revise.ts';
+import { Shelf } from './shelf.ts';
 import { ConflictError, type Author, type Store, type StoreEvent } from './store.ts';
 
 export type HistoryStore = Store & {
@@ -16,48 +17,118 @@ const KEPT_EVENTS = 5000;
 const EPHEMERAL: ReadonlySet<string> = new Set(['Pod', 'EndpointSlice', 'ReplicaSet', 'Event', 'Lease']);
 
 /** `dir`: where the journal is; null keeps everything in memory, for tests. Throws when the journal cannot be opened. */
-export function openStore(options: { readonly dir: string | null }): HistoryStore {
-  const journal = openJournal(options.dir);
-  const kinds = new Map<string, Shelf>();
-  const ephemeral = new Set<string>();
-  const events: StoreEvent[] = [];
-  const listeners = new Set<(event: StoreEvent) => void>();
-  const queue: StoreEvent[] = [];
-  let revision = journal.revision;
-  let oldestKept = revision;
-  let delivering = false;
-  for (const resource of journal.resources()) shelf(resource.kind).set(deepFreeze(resource));
+export const openStore = (options: { readonly dir: string | null }): HistoryStore =>
+  new JournalStore(openJournal(options.dir));
 
-  function shelf(kind: string): Shelf {
-    let found = kinds.get(kind);
-    if (found === undefined) kinds.set(kind, (found = new Shelf()));
-    return found;
+class JournalStore implements HistoryStore {
+  readonly #journal: Journal;
+  readonly #shelves = new Map<string, Shelf>();
+  /** Keys of what is not in the journal. */
+  readonly #ephemeral = new Set<string>();
+  readonly #events: StoreEvent[] = [];
+  readonly #listeners = new Set<(event: StoreEvent) => void>();
+  readonly #undelivered: StoreEvent[] = [];
+  #delivering = false;
+  #revision: number;
+  /** The revision before the oldest event that is kept. */
+  #horizon: number;
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+    this.#revision = journal.revision;
+    this.#horizon = journal.revision;
+    for (const resource of journal.resources()) this.#shelf(resource.kind).set(deepFreeze(resource));
   }
 
-  function commit(event: StoreEvent, author: Author, quiet: boolean): void {
-    const { resource } = event;
+  get revision(): number {
+    return this.#revision;
+  }
+
+  list(kind: string, namespace?: string): readonly Resource[] {
+    return this.#shelves.get(kind)?.list(namespace) ?? [];
+  }
+
+  get(kind: string, namespace: string, name: string): Resource | undefined {
+    return this.#shelves.get(kind)?.get(namespace, name);
+  }
+
+  put(resource: Resource, author: Author, expect?: string): Resource {
+    const before = this.get(resource.kind, resource.metadata.namespace, resource.metadata.name) ?? null;
+    if (expect !== undefined && before?.metadata.resourceVersion !== expect) {
+      const now = before === null ? 'it is gone' : `it is at ${before.metadata.resourceVersion}`;
+      throw new ConflictError(`expected ${keyOf(resource)} at resourceVersion ${expect}, but ${now}`);
+    }
+    const given = JSON.parse(JSON.stringify(resource)) as Resource;
+    const revision = this.#revision + 1;
+    const after = deepFreeze(revise(given, before, revision));
+    if (after === before) return before;
+    const quiet = before !== null && whatChanged(before, after) === 'status';
+    const type = before === null ? 'ADDED' : 'MODIFIED';
+    this.#commit({ type, resource: after, before, revision }, author, quiet);
+    return after;
+  }
+
+  remove(kind: string, namespace: string, name: string, author: Author): Resource | undefined {
+    const before = this.get(kind, namespace, name);
+    if (before === undefined) return undefined;
+    const revision = this.#revision + 1;
+    const metadata = { ...before.metadata, resourceVersion: String(revision) };
+    this.#commit({ type: 'DELETED', resource: deepFreeze({ ...before, metadata }), before, revision }, author, false);
+    return before;
+  }
+
+  subscribe(listener: (event: StoreEvent) => void): () => void {
+    // Its own function, so that subscribing the same one twice is heard twice.
+    const own = (event: StoreEvent): void => listener(event);
+    this.#listeners.add(own);
+    return () => void this.#listeners.delete(own);
+  }
+
+  since(revision: number): readonly StoreEvent[] | null {
+    return revision < this.#horizon ? null : this.#events.slice(firstAfter(this.#events, revision));
+  }
+
+  history(filter: HistoryFilter): readonly Change[] {
+    return this.#journal.history(filter);
+  }
+
+  close(): void {
+    this.#journal.close(this.#revision);
+  }
+
+  #shelf(kind: string): Shelf {
+    let shelf = this.#shelves.get(kind);
+    if (shelf === undefined) this.#shelves.set(kind, (shelf = new Shelf()));
+    return shelf;
+  }
+
+  #commit(event: StoreEvent, author: Author, quiet: boolean): void {
+    const { resource, revision } = event;
     const key = keyOf(resource);
-    if (event.before === null && author.via === 'runner' && EPHEMERAL.has(resource.kind)) ephemeral.add(key);
-    if (ephemeral.has(key)) journal.reserve(event.revision);
-    else journal.append(changeOf(event, author), quiet);
+    if (event.before === null && author.via === 'runner' && EPHEMERAL.has(resource.kind)) this.#ephemeral.add(key);
+    if (this.#ephemeral.has(key)) this.#journal.reserve(revision);
+    else this.#journal.append(changeOf(event, author), quiet);
     // Only now: a change that could not be written has not happened.
-    revision = event.revision;
-    if (event.type === 'DELETED') {
-      ephemeral.delete(key);
-      shelf(resource.kind).delete(resource);
-    } else shelf(resource.kind).set(resource);
-    events.push(event);
-    if (events.length > KEPT_EVENTS * 1.2) oldestKept = events.splice(0, events.length - KEPT_EVENTS).at(-1)!.revision;
-    queue.push(event);
-    deliver();
+    this.#revision = revision;
+    if (event.type !== 'DELETED') this.#shelf(resource.kind).set(resource);
+    else {
+      this.#ephemeral.delete(key);
+      this.#shelf(resource.kind).delete(resource);
+    }
+    this.#events.push(event);
+    if (this.#events.length > KEPT_EVENTS * 1.2) {
+      this.#horizon = this.#events.splice(0, this.#events.length - KEPT_EVENTS).at(-1)!.revision;
+    }
+    this.#undelivered.push(event);
+    this.#deliver();
   }
 
   /** In order even when a listener changes something: its change waits until all have heard of this one. */
-  function deliver(): void {
-    if (delivering) return;
-    delivering = true;
-    for (let event = queue.shift(); event !== undefined; event = queue.shift()) {
-      for (const listener of listeners) {
+  #deliver(): void {
+    if (this.#delivering) return;
+    this.#delivering = true;
+    for (let event = this.#undelivered.shift(); event !== undefined; event = this.#undelivered.shift()) {
+      for (const listener of this.#listeners) {
         try {
           listener(event);
         } catch (error) {
@@ -68,82 +139,9 @@ export function openStore(options: { readonly dir: string | null }): HistoryStor
         }
       }
     }
-    delivering = false;
-  }
-
-  return {
-    get revision() {
-      return revision;
-    },
-    list: (kind, namespace) => kinds.get(kind)?.list(namespace) ?? [],
-    get: (kind, namespace, name) => kinds.get(kind)?.get(namespace, name),
-    put(resource, author, expect) {
-      const before = shelf(resource.kind).get(resource.metadata.namespace, resource.metadata.name) ?? null;
-      if (expect !== undefined && before?.metadata.resourceVersion !== expect) {
-        const now = before === null ? 'it is gone' : `it is at ${before.metadata.resourceVersion}`;
-        throw new ConflictError(`expected ${keyOf(resource)} at resourceVersion ${expect}, but ${now}`);
-      }
-      const given = JSON.parse(JSON.stringify(resource)) as Resource;
-      const after = deepFreeze(revise(given, before, revision + 1));
-      if (after === before) return before;
-      const type = before === null ? 'ADDED' : 'MODIFIED';
-      const quiet = before !== null && whatChanged(before, after) === 'status';
-      commit({ type, resource: after, before, revision: revision + 1 }, author, quiet);
-      return after;
-    },
-    remove(kind, namespace, name, author) {
-      const before = kinds.get(kind)?.get(namespace, name);
-      if (before === undefined) return undefined;
-      const metadata = { ...before.metadata, resourceVersion: String(revision + 1) };
-      const resource = deepFreeze({ ...before, metadata });
-      commit({ type: 'DELETED', resource, before, revision: revision + 1 }, author, false);
-      return before;
-    },
-    subscribe(listener) {
-      // Its own function, so that subscribing the same one twice is heard twice.
-      const own = (event: StoreEvent): void => listener(event);
-      listeners.add(own);
-      return () => void listeners.delete(own);
-    },
-    since(from) {
-      if (from < oldestKept) return null;
-      return events.slice(firstAfter(events, from));
-    },
-    history: (filter) => journal.history(filter),
-    close: () => journal.close(revision),
-  };
-}
-
-/** The resources of one kind, and their order, made when it is asked for. */
-class Shelf {
-  readonly #byKey = new Map<string, Resource>();
-  #sorted: readonly Resource[] | null = null;
-
-  get(namespace: string, name: string): Resource | undefined {
-    return this.#byKey.get(`${namespace}/${name}`);
-  }
-
-  set(resource: Resource): void {
-    this.#byKey.set(`${resource.metadata.namespace}/${resource.metadata.name}`, resource);
-    this.#sorted = null;
-  }
-
-  delete({ metadata }: Resource): void {
-    this.#byKey.delete(`${metadata.namespace}/${metadata.name}`);
-    this.#sorted = null;
-  }
-
-  list(namespace: string | undefined): readonly Resource[] {
-    this.#sorted ??= Object.freeze([...this.#byKey.values()].sort(byNamespaceAndName));
-    return namespace === undefined ? this.#sorted : this.#sorted.filter((r) => r.metadata.namespace === namespace);
+    this.#delivering = false;
   }
 }
-
-function byNamespaceAndName({ metadata: a }: Resource, { metadata: b }: Resource): number {
-  return compare(a.namespace, b.namespace) || compare(a.name, b.name);
-}
-
-const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function changeOf(event: StoreEvent, author: Author): Change {
   const { kind, metadata } = event.resource;

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Resource } from '#proxy/istio/resource.ts';
 import { openStore, type HistoryStore } from './open-store.ts';
-import { createProxies, type Proxies } from './proxies.ts';
+import { Proxies } from './proxies.ts';
 import { readReport, type ProxyReport } from './proxy-report.ts';
 
 const ME = { via: 'test', user: 'local' };
@@ -10,7 +10,7 @@ afterEach(() => cleanups.splice(0).forEach((cleanup) => cleanup()));
 
 function setup(): { store: HistoryStore; proxies: Proxies } {
   const store = openStore({ dir: null });
-  const proxies = createProxies(store);
+  const proxies = new Proxies(store);
   cleanups.push(
     () => proxies.close(),
     () => store.close(),
@@ -21,7 +21,7 @@ function setup(): { store: HistoryStore; proxies: Proxies } {
 type Line = { kind: string; revision: number; resources?: Resource[]; upserts?: Resource[]; deletes?: string[] };
 
 /** A proxy's end of the stream: `next()` resolves with the next line. */
-function stream(): { sink: { write(text: string): void; end(): void }; next(): Promise<Line>; ended: boolean } {
+function stream(): { sink: { write(text: string): void; end(): void }; next: () => Promise<Line>; ended: boolean } {
   const lines: Line[] = [];
   let wake: (() => void) | null = null;
   const self = {
@@ -33,7 +33,7 @@ function stream(): { sink: { write(text: string): void; end(): void }; next(): P
       },
       end: (): void => void (self.ended = true),
     },
-    async next(): Promise<Line> {
+    next: async (): Promise<Line> => {
       while (lines.length === 0) await new Promise<void>((resolve) => (wake = resolve));
       return lines.shift()!;
     },

@@ -10,7 +10,7 @@ import { serveUpgrades } from './kube/upgrade.ts';
 import { internal, noSuchPath, StatusError, tooLarge } from './kube/status-error.ts';
 import { lateenRoutes, type Readiness } from './lateen-routes.ts';
 import type { HistoryStore } from './open-store.ts';
-import { createProxies, type Proxies } from './proxies.ts';
+import { Proxies } from './proxies.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import type { Route } from './route.ts';
@@ -57,7 +57,7 @@ const BODY_LIMIT = 4 * 1024 * 1024;
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
   const { store, log = pino({ enabled: false }) } = options;
   const stopSeeding = seed(store);
-  const proxies = createProxies(store);
+  const proxies = new Proxies(store);
   const context = { store, runtime: options.runtime, admit: createAdmit(store, options.analyze) };
   const app = Fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true, exposeHeadRoutes: true });
   app.removeAllContentTypeParsers();

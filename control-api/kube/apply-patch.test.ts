@@ -4,17 +4,11 @@ import { apply, call, start, stopAll, VS, vs, type Answer } from '../server.kit.
 afterEach(stopAll);
 
 describe('server-side apply', () => {
-  const deployment = (containers: object[], replicas?: number): { metadata: { name: string } } => ({
-    ...{ apiVersion: 'apps/v1', kind: 'Deployment' },
-    metadata: { name: 'web' },
-    ...{
-      spec: {
-        ...(replicas === undefined ? {} : { replicas }),
-        selector: { matchLabels: { app: 'web' } },
-        template: { metadata: { labels: { app: 'web' } }, spec: { containers } },
-      },
-    },
-  });
+  const deployment = (containers: object[]): Record<string, unknown> & { metadata: { name: string } } => {
+    const template = { metadata: { labels: { app: 'web' } }, spec: { containers } };
+    const spec = { selector: { matchLabels: { app: 'web' } }, template };
+    return { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web' }, spec };
+  };
   const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
 
   test('creates, and applying the same again changes nothing', async () => {

@@ -45,8 +45,10 @@ function columnsOf(info: KindInfo): readonly Column[] {
     cell: ({ metadata }) => metadata.name,
   };
   const computed = COMPUTED[info.kind];
-  if (computed !== undefined && info.group !== 'networking.istio.io') {
-    return [name, ...computed.map((c) => ({ format: '', ...c, description: c.description ?? c.name }))];
+  if (computed !== undefined) {
+    const columns = computed.map((c) => ({ format: '', ...c, description: c.description ?? c.name }));
+    // Names of events are made up; kubectl shows them last, and only with -o wide.
+    return info.kind === 'Event' ? [...columns, { ...name, priority: 1 }] : [name, ...columns];
   }
   const given = info.columns.map(({ jsonPath, ...definition }) => ({
     ...definition,

@@ -1,4 +1,4 @@
-/** What a mesh has before anyone applies anything: its namespaces, and the ingress gateway as a Deployment with its Service. */
+/** What a mesh has before anyone applies anything: the ingress gateway, as a Deployment with its Service. */
 import type { Resource } from '#proxy/istio/resource.ts';
 import type { Store } from '../store.ts';
 import { RUNNER } from './author.ts';
@@ -17,31 +17,15 @@ const LABELS = { app: NAME, istio: 'ingressgateway' };
 
 /** Creates what is missing, and brings the gateway to where it is to listen now. `gateway` null: a mesh without one. */
 export function putMeshObjects(store: Store, proxyImage: string, gateway: GatewayPlace | null): void {
-  for (const [name, labels] of [
-    ['default', { 'istio-injection': 'enabled' }],
-    [ROOT, {}],
-  ] as const) {
-    if (store.get('Namespace', '', name) !== undefined) continue;
-    store.put(
-      {
-        apiVersion: 'v1',
-        kind: 'Namespace',
-        metadata: { name, namespace: '', labels: { 'kubernetes.io/metadata.name': name, ...labels } },
-        spec: {},
-        status: { phase: 'Active' },
-      },
-      RUNNER,
-    );
-  }
   if (gateway === null) return;
-  merge(store, { ...serviceOf(gateway) });
-  merge(store, deploymentOf(gateway, proxyImage));
+  merge(store, serviceOf(gateway), {});
+  merge(store, deploymentOf(gateway, proxyImage), { replicas: 1 });
 }
 
-/** What is there already keeps everything that is not said here (its cluster IP, its replicas). */
-function merge(store: Store, wanted: Resource): void {
+/** What is there already keeps everything that is not said here (its cluster IP, its replicas); `first`: the spec it starts with. */
+function merge(store: Store, wanted: Resource, first: object): void {
   const before = store.get(wanted.kind, ROOT, NAME);
-  const spec = { ...(before?.spec as object | undefined), ...(wanted.spec as object) };
+  const spec = { ...first, ...(before?.spec as object | undefined), ...(wanted.spec as object) };
   store.put({ ...before, ...wanted, metadata: { ...before?.metadata, ...wanted.metadata }, spec }, RUNNER);
 }
 

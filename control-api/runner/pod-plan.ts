@@ -5,7 +5,7 @@ import { containerEnv, expand } from './environment.ts';
 import type { Images } from './image.ts';
 import { PROXY } from './inject.ts';
 import type { ContainerSpec, Pod, Probe } from './object.ts';
-import { EAGER, httpCheck, tcpCheck, timingOf, type Check, type Target, type Watch } from './probe.ts';
+import { EAGER, timingOf, type Check, type Probes, type Target, type Watch } from './probe.ts';
 import { proxyArgv, type AppPort, type ProxySettings } from './proxy-program.ts';
 import type { Program } from './process.ts';
 
@@ -15,6 +15,7 @@ export type PodSettings = ProxySettings & {
   readonly baseEnv: Readonly<Record<string, string>>;
   /** Where applications run. */
   readonly cwd: string;
+  readonly probes: Probes;
 };
 
 /** What was found for a Pod when it was started. */
@@ -40,12 +41,16 @@ export function containerPlan(
   const target = (port: number | string): Target =>
     proxy ? { host: place.ip, port: portOf(container, port) } : appTarget(container, port, place);
   const watch = (probe: Probe | undefined): Watch | null => {
-    const check = probe === undefined ? null : checkOf(probe, container.name, target, exec);
+    const check = probe === undefined ? null : checkOf(settings.probes, probe, container.name, target, exec);
     return probe === undefined || check === null ? null : { check, timing: timingOf(probe) };
   };
   const first = container.ports?.[0]?.containerPort;
-  const listens: Watch | null = first === undefined ? null : { check: tcpCheck(target(first)), timing: EAGER };
-  const readyOfProxy: Watch = { check: httpCheck({ host: place.ip, port: 15021 }, '/healthz/ready'), timing: EAGER };
+  const listens: Watch | null =
+    first === undefined ? null : { check: settings.probes.tcp(target(first)), timing: EAGER };
+  const readyOfProxy: Watch = {
+    check: settings.probes.http({ host: place.ip, port: 15021 }, '/healthz/ready'),
+    timing: EAGER,
+  };
   return {
     name: container.name,
     image: container.image ?? '',
@@ -124,6 +129,7 @@ function portEnv(container: ContainerSpec, { ip, apps, sidecar }: PodPlace): Rec
 }
 
 function checkOf(
+  probes: Probes,
   probe: Probe,
   container: string,
   target: (port: number | string) => Target,
@@ -132,9 +138,9 @@ function checkOf(
   const { httpGet, tcpSocket } = probe;
   if (httpGet !== undefined) {
     const headers = Object.fromEntries((httpGet.httpHeaders ?? []).map(({ name, value }) => [name, value]));
-    return httpCheck(target(httpGet.port), httpGet.path ?? '/', headers);
+    return probes.http(target(httpGet.port), httpGet.path ?? '/', headers);
   }
-  if (tcpSocket !== undefined) return tcpCheck(target(tcpSocket.port));
+  if (tcpSocket !== undefined) return probes.tcp(target(tcpSocket.port));
   const command = probe.exec?.command;
   return command === undefined ? null : (timeout) => exec(container, command, timeout);
 }

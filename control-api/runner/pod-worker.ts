@@ -11,6 +11,7 @@ import { ContainerLog } from './container-log.ts';
 import { Container } from './container.ts';
 import type { Event } from './event.ts';
 import type { Gate } from './gate.ts';
+import { untilQuiet, type InFlight } from './in-flight.ts';
 import { PROXY, SKIPPED_INIT } from './inject.ts';
 import type { ContainerSpec, ContainerStatus, Pod } from './object.ts';
 import { containerPlan, type PodPlace, type PodSettings } from './pod-plan.ts';
@@ -26,6 +27,7 @@ export type PodTools = {
   readonly addresses: Addresses;
   readonly gate: Gate;
   readonly settings: PodSettings;
+  readonly inFlight: InFlight;
   /** Resolves when every proxy knows that the Pod serves no longer, or when waiting longer makes no sense. */
   readonly withdrawn: (pod: Pod) => Promise<void>;
 };
@@ -166,14 +168,18 @@ export class PodWorker {
     const deadline = clock.now() + graceMs;
     this.#ending.abort();
     this.#wake();
-    if (withdraw && serving) await this.#tools.withdrawn(this.#pod);
     const left = (): number => Math.max(500, deadline - clock.now());
+    if (withdraw && serving) {
+      await this.#tools.withdrawn(this.#pod);
+      // What is being answered may still have calls of its own to make, and needs its sidecar for them.
+      if (this.#lease !== null) await untilQuiet(clock, this.#tools.inFlight, this.#lease.ip, left() - 1000);
+    }
     const stop = (container: Container): Promise<void> => {
       if ('running' in container.status.state)
         event(this.#pod, 'Normal', 'Killing', `Stopping container ${container.plan.name}`, pathOf(container.plan.name));
       return container.stop(left());
     };
-    // The sidecar ends when the last request is answered; until then its application must be there to answer it.
+    // A late request ends with the sidecar; until then its application must be there to answer it.
     await Promise.all(this.#containers.filter((c) => c.plan.name === PROXY).map(stop));
     await Promise.all([...this.#init, ...this.#containers.filter((c) => c.plan.name !== PROXY)].map(stop));
     await this.#begun;

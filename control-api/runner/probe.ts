@@ -66,6 +66,11 @@ export function tcpCheck({ host, port }: Target): Check {
     });
 }
 
+/** How probes reach what they ask; tests bring their own. */
+export type Probes = { readonly http: typeof httpCheck; readonly tcp: typeof tcpCheck };
+
+export const realProbes: Probes = { http: httpCheck, tcp: tcpCheck };
+
 /**
  * Asks until `signal` is aborted, and tells `report` after each answer what holds now: true after `successes` good answers in a
  * row, false after `failures` bad ones, null while it is undecided. `why`: what was wrong with this answer.

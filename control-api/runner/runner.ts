@@ -12,9 +12,11 @@ import { eventRecorder } from './event.ts';
 import { garbageCollector } from './garbage.ts';
 import { gate } from './gate.ts';
 import { imagesFrom, type Images } from './image.ts';
+import { askSidecar, type InFlight } from './in-flight.ts';
 import { kubelet } from './kubelet.ts';
 import { putMeshObjects, type GatewayPlace } from './mesh-object.ts';
 import { controllerOf, type Pod, type Service } from './object.ts';
+import { realProbes, type Probes } from './probe.ts';
 import { realProcesses, type Processes } from './process.ts';
 import { replicaSetController } from './replica-set.ts';
 import { matchesLabels } from './selector.ts';
@@ -52,6 +54,8 @@ export type Seams = {
   readonly processes: Processes;
   readonly addresses: Addresses;
   readonly images: Images;
+  readonly inFlight: InFlight;
+  readonly probes: Probes;
 };
 
 export type Runner = {
@@ -78,13 +82,23 @@ export function startRunner(options: RunnerOptions, seams: Partial<Seams> = {}):
   const event = eventRecorder(store, clock);
   const stateDir = resolve(options.stateDir);
   const { lateen, controlUrl, cwd, proxyFlags: flags } = options;
-  const settings = { lateen, controlUrl, stateDir, flags, images, baseEnv: inheritedEnv(), cwd };
+  const settings = {
+    lateen,
+    controlUrl,
+    stateDir,
+    flags,
+    images,
+    baseEnv: inheritedEnv(),
+    cwd,
+    probes: seams.probes ?? realProbes,
+  };
   const tools = {
     store,
     clock,
     event,
     settings,
     withdrawn,
+    inFlight: seams.inFlight ?? askSidecar,
     spawn: processes.spawn,
     addresses: seams.addresses ?? addressPool(options.podCidr),
     gate: gate(options.startWidth),

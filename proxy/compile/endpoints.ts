@@ -40,13 +40,20 @@ export function endpointsOf(
     const all = read.get(port) ?? instances(service, port, slices, book);
     read.set(port, all);
     const chosen = labels === undefined ? all : all.filter((e) => hasLabels(e.labels, labels));
-    table[cluster.name] = chosen.map(({ address, port, weight, healthy, locality }) => ({
-      address,
-      port,
-      weight,
-      healthy,
-      locality,
-    }));
+    table[cluster.name] = withoutTwins(chosen);
+  }
+  return table;
+}
+
+/** An address counts once in a cluster, whatever labels it has. */
+function withoutTwins(endpoints: readonly Labelled[]): Endpoint[] {
+  const seen = new Set<string>();
+  const table: Endpoint[] = [];
+  for (const { address, port, weight, healthy, locality } of endpoints) {
+    const key = `${address} ${port}`;
+    if (seen.has(key)) continue;
+    seen.add(key);
+    table.push({ address, port, weight, healthy, locality });
   }
   return table;
 }
@@ -59,7 +66,8 @@ function instances(
 ): readonly Labelled[] {
   const found = new Map<string, Labelled>();
   const note = (e: Labelled): void => {
-    const key = `${e.address} ${e.port}`;
+    // One address may stand for several versions in a ServiceEntry; each subset finds its own.
+    const key = `${e.address} ${e.port} ${JSON.stringify(e.labels)}`;
     if (!found.has(key)) found.set(key, e);
   };
   const { backing } = service;

@@ -41,7 +41,6 @@ export type MeshService = {
   readonly backing: Backing;
   /** Not ready endpoints count too. */
   readonly unready: boolean;
-  readonly external: boolean;
   readonly resource: Resource;
 };
 
@@ -73,7 +72,6 @@ function fromService(resource: Resource<ServiceSpec>, suffix: string): MeshServi
     selector: spec.selector !== undefined && Object.keys(spec.selector).length > 0 ? spec.selector : null,
     backing: alias === null ? { kind: 'slices' } : { kind: 'dns', endpoints: [{ address: alias }] },
     unready: spec.publishNotReadyAddresses === true,
-    external: alias !== null,
     resource,
   };
 }
@@ -95,7 +93,6 @@ function fromEntry(resource: Resource<ServiceEntrySpec>): readonly MeshService[]
     selector: spec.workloadSelector?.labels ?? null,
     backing: backingOf(spec, host.toLowerCase()),
     unready: false,
-    external: spec.location !== 'MESH_INTERNAL',
     resource,
   }));
 }

@@ -1,5 +1,5 @@
 /** Comparing one string with what people wrote: exact, prefix, suffix, RE2 expression, presence. Made once, asked for every request. */
-import { getJoined, type HeaderList } from './header-list.ts';
+import { indexOf, type HeaderList } from './header-list.ts';
 import { compileRegex } from './regex.ts';
 
 /** The shape of `snapshot/match.ts`; core may not import it. */
@@ -39,15 +39,23 @@ export function optionalPredicate(match: StringTest, invert: boolean): (value: s
   return invert ? (value) => !matches(value ?? '') : (value) => value !== undefined && matches(value);
 }
 
-/** Of one header; several lines of one name count as one value, joined with `,` (Envoy HeaderMatcher). `name` in lower case. */
+/**
+ * Of one header, `name` in lower case. Several lines of one name are asked one by one and any may fit (Envoy since CVE-2026-26308, told by
+ * the oracle); inverted, none may.
+ */
 export function headerPredicate(header: {
   readonly name: string;
   readonly match: StringTest;
   readonly invert: boolean;
 }): (headers: HeaderList) => boolean {
-  const { name } = header;
-  const matches = optionalPredicate(header.match, header.invert);
-  return (headers) => matches(getJoined(headers, name));
+  const { name, invert } = header;
+  const matches = optionalPredicate(header.match, invert);
+  return (headers) => {
+    let i = indexOf(headers, name);
+    if (i < 0) return matches(undefined);
+    for (; i >= 0; i = indexOf(headers, name, i + 2)) if (matches(headers[i + 1]!) !== invert) return !invert;
+    return invert;
+  };
 }
 
 const always: StringPredicate = () => true;

@@ -10,6 +10,7 @@ import type { Connection } from '../live/connection.ts';
 import type { BodyFraming, Downstream, DownstreamEvents } from '../live/stream.ts';
 import { BatchWriter } from '../wire/batch-writer.ts';
 import { BodyReader } from '../wire/http1-body.ts';
+import { CR, TOKEN } from '../wire/http1-fields.ts';
 import {
   findHeadEnd,
   hasBareLineFeed,
@@ -55,6 +56,8 @@ export class Http1Downstream implements Downstream {
   #requestDone = false;
   #responseDone = false;
   #headSent = false;
+  /** Bytes of the response have been handed to the socket. */
+  #leftAny = false;
   #chunkedOut = false;
   /** The response body is never written (HEAD, 204, 304), whatever it is said to be. */
   #bodiless = false;
@@ -144,7 +147,14 @@ export class Http1Downstream implements Downstream {
   }
 
   flush(): void {
+    if (this.#headSent) this.#leftAny = true;
     this.#out.flush();
+  }
+
+  takeBack(): boolean {
+    if (this.#leftAny || !this.#out.takeBack()) return false;
+    this.#headSent = false;
+    return true;
   }
 
   abort(): void {
@@ -207,7 +217,7 @@ export class Http1Downstream implements Downstream {
     }
     this.#parsing = false;
     this.#events?.onRequestReadEnd();
-    this.#out.flush();
+    this.flush();
     const waiting = this.#carry?.length ?? 0;
     if (this.#state === 'open' && waiting > this.#limits.pipelineBytes) this.#pause();
   }
@@ -222,6 +232,9 @@ export class Http1Downstream implements Downstream {
     if (end < 0) {
       if (bytes.length - from > this.#limits.head.maxBytes)
         this.#refuse({ problem: true, status: 431, details: 'http1.headers_too_large' });
+      // A TLS hello, a binary protocol: nothing after such a byte can make it a request line.
+      else if (bytes.length > from && bytes[from] !== CR && TOKEN[bytes[from]!] !== 1)
+        this.#refuse({ problem: true, status: 400, details: 'http1.invalid_method' });
       else if (hasBareLineFeed(bytes, from, this.#scanned))
         this.#refuse({ problem: true, status: 400, details: 'http1.bare_line_feed' });
       else this.#scanned = bytes.length - from;
@@ -247,6 +260,7 @@ export class Http1Downstream implements Downstream {
     this.#requestDone = this.#reader === null || this.#reader.done;
     this.#responseDone = false;
     this.#headSent = false;
+    this.#leftAny = false;
     this.#bodyStarted = false;
     const events = this.#handler.onRequest(this.info, head, target, headBytes, startMs, this);
     // An answer given at once ended the exchange before its events were known.
@@ -318,9 +332,12 @@ export class Http1Downstream implements Downstream {
     const bytes = this.#carry?.length ?? 0;
     this.#handler.onRefused(this.info, problem, bytes, this.#headStartMs);
     const reason = STATUS_CODES[problem.status] ?? 'Bad Request';
-    const headers = ['content-length', String(reason.length), 'content-type', 'text/plain', 'date', httpDate()];
+    // Envoy tells a codec's refusal by its reason phrase, and a request without Host by nothing.
+    const body = problem.details === 'missing_host_header' ? '' : reason;
+    const type = body === '' ? [] : ['content-type', 'text/plain'];
+    const headers = ['content-length', String(body.length), ...type, 'date', httpDate()];
     this.#out.text(responseHead(problem.status, reason, headers, false, 'close'));
-    this.#out.text(reason);
+    this.#out.text(body);
     this.#finish();
     return false;
   }

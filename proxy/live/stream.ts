@@ -39,6 +39,8 @@ export type Downstream = {
   sendEnd(trailers: HeaderList): void;
   /** Everything sent so far leaves now. */
   flush(): void;
+  /** Takes a response back of which nothing has left yet; false: too late. */
+  takeBack(): boolean;
   /** The response cannot be completed: the client must see that it is broken, never a clean end. */
   abort(): void;
   /** After a 101 or an answered CONNECT: the connection is the caller's, with the bytes that came early. */

@@ -173,8 +173,9 @@ export class Forward implements UpstreamEvents, Waiter {
       set(headers, 'x-envoy-original-host', headers[at + 1]!);
       headers[at + 1] = x.authority;
     }
-    const { timeout } = this.#route.route;
-    if (timeout !== null) set(headers, 'x-envoy-expected-rq-timeout-ms', String(timeout));
+    const { timeout, retry } = this.#route.route;
+    const expected = retry?.perTryTimeout ?? timeout;
+    if (expected !== null) set(headers, 'x-envoy-expected-rq-timeout-ms', String(expected));
     set(headers, 'x-envoy-attempt-count', String(x.attempts));
     if (down.upgrade !== null) headers.push('connection', 'upgrade', 'upgrade', down.upgrade);
   }
@@ -241,7 +242,7 @@ export class Forward implements UpstreamEvents, Waiter {
     // Envoy's codec takes a FIN inside a message for a protocol error, and only a reset for a termination.
     const cut = problem.kind === 'reset' && problem.gotBytes && problem.cause === '';
     const broken = problem.kind === 'protocol' || cut;
-    if (this.#headSeen) {
+    if (this.#headSeen && !down.takeBack()) {
       // The head is out: only a broken connection tells the client the truth.
       x.flag(broken ? 'UPE' : 'UC');
       x.details = `upstream_reset_after_response_started{${broken ? 'protocol_error' : 'connection_termination'}}`;

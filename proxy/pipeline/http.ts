@@ -26,6 +26,9 @@ export function refuseHttp(env: Environment, x: Exchange, down: Downstream, repl
   return IGNORE;
 }
 
+/** Istio's listeners upgrade to WebSocket and to nothing else; Envoy answers so. */
+const UPGRADE_REFUSED: Reply = { kind: 'local', status: 403, details: 'upgrade_failed', headers: [], body: '' };
+
 const ignore = (): void => undefined;
 const IGNORE: DownstreamEvents = {
   onRequestData: ignore,
@@ -84,6 +87,8 @@ class HttpStream implements DownstreamEvents, Stream {
   #decided(route: RoutePlan, verdict: Verdict): void {
     if (this.#over) return;
     if (verdict !== CONTINUE) return this.reply(verdict);
+    const { upgrade } = this.down;
+    if (upgrade !== null && upgrade.toLowerCase() !== 'websocket') return this.reply(UPGRADE_REFUSED);
     const target = route.pick!(); // route/split
     if (target.cluster === null) return this.reply(fail({ kind: 'no-cluster', cluster: target.name }));
     this.#forward = new Forward(this, route, target, target.cluster);
@@ -131,13 +136,9 @@ class HttpStream implements DownstreamEvents, Stream {
     this.x.flag('DPE');
     this.x.reason = 'the request body broke the rules of its framing';
     if (this.x.status === 0) {
-      this.reply({
-        kind: 'local',
-        status: details === 'request_body_timeout' ? 408 : 400,
-        details,
-        headers: ['connection', 'close'],
-        body: '',
-      });
+      const late = details === 'request_body_timeout';
+      const body = late ? 'Request Timeout' : 'Bad Request';
+      this.reply({ kind: 'local', status: late ? 408 : 400, details, headers: [], body });
     } else {
       this.x.details = details;
       this.down.abort();

@@ -151,7 +151,7 @@ export class Ingress {
     x.startMs = startMs;
     x.endMs = performance.now();
     x.status = problem.status;
-    x.flag('DPE');
+    if (problem.details !== 'missing_host_header') x.flag('DPE');
     x.details = problem.details;
     x.reason = 'what came is no valid HTTP/1.1 request';
     x.requestHeadBytes = bytes;

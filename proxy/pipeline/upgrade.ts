@@ -24,8 +24,12 @@ export function openTunnel(stream: Stream, upstream: Upstream, endpoint: LiveEnd
     x.bytesReceived += received;
     x.bytesSent += sent;
   };
-  splice(env, client, server, count, () => {
+  splice(env, client, server, count, (byClient) => {
     endpoint.active--;
+    if (byClient) {
+      x.flag('DC');
+      x.details = 'downstream_remote_disconnect';
+    }
     stream.finish();
   });
 }

@@ -1,6 +1,5 @@
 /** What one route asks of a request, as a function: only the parts that are given, path first. */
-import { getJoined } from '../core/header-list.ts';
-import { optionalPredicate, stringPredicate, type StringPredicate } from '../core/string-match.ts';
+import { headerPredicate, optionalPredicate, stringPredicate } from '../core/string-match.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { HeaderMatch, QueryMatch, RouteMatch } from '../snapshot/route.ts';
 import { queryValue } from './query.ts';
@@ -37,7 +36,7 @@ export function residualPredicate(match: RouteMatch): RoutePredicate | null {
 }
 
 const on =
-  (read: (x: Exchange) => string, fits: StringPredicate): RoutePredicate =>
+  (read: (x: Exchange) => string, fits: (value: string) => boolean): RoutePredicate =>
   (x) =>
     fits(read(x));
 
@@ -47,14 +46,14 @@ function queryTest({ name, match }: QueryMatch): RoutePredicate {
 }
 
 function headerTest({ name, match, invert }: HeaderMatch): RoutePredicate {
-  const fits = optionalPredicate(match, invert);
   const read = pseudo(name);
-  if (read !== null) return (x) => fits(read(x));
-  return (x) => fits(getJoined(x.headers, name));
+  if (read !== null) return on(read, optionalPredicate(match, invert));
+  const fits = headerPredicate({ name, match, invert });
+  return (x) => fits(x.headers);
 }
 
 /** What Envoy keeps among its headers and we keep in the exchange; Host is one of them. Null: an ordinary header. */
-function pseudo(name: string): ((x: Exchange) => string | undefined) | null {
+function pseudo(name: string): ((x: Exchange) => string) | null {
   switch (name) {
     case ':authority':
     case 'host':

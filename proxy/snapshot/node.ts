@@ -10,9 +10,9 @@ export type Workload = {
   readonly serviceAccount: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly ip: string;
-  /** Label `service.istio.io/canonical-name`, else `app`, else the workload's name. */
+  /** Label `service.istio.io/canonical-name`, else `app.kubernetes.io/name`, else `app`, else the workload's name. */
   readonly canonicalService: string;
-  /** Label `service.istio.io/canonical-revision`, else `version`, else `latest`. */
+  /** Label `service.istio.io/canonical-revision`, else `app.kubernetes.io/version`, else `version`, else `latest`. */
   readonly canonicalRevision: string;
   /** Istio's CLUSTER_ID; `Kubernetes` by default. */
   readonly cluster: string;

@@ -40,6 +40,8 @@ export function dial(to: Dial, done: Dialed): () => void {
         host: address,
         port: to.port,
         noDelay: true,
+        // A server that has said its last word may still listen (TCP); HTTP ends such connections itself.
+        allowHalfOpen: true,
         ...(bindable(to.from, address) ? { localAddress: to.from } : {}),
       };
       socket = to.tls === null ? connectTcp(options) : connectTls({ ...options, ...tlsOptions(to.tls, to.host) });

@@ -41,6 +41,13 @@ export class BatchWriter {
     this.#sink.write(piece);
   }
 
+  /** Forgets what has not been handed to the connection; false: some of it has. */
+  takeBack(): boolean {
+    if (this.#corked) return false;
+    this.#text = '';
+    return true;
+  }
+
   /** False: the connection takes no more for now; it will say `drain`. */
   flush(): boolean {
     this.#writeText();

@@ -182,7 +182,7 @@ function sortOut(raw: HeaderList, s: Special, isRequest: boolean): HeaderList {
   return raw;
 }
 
-/** Lengths of the names that `keep` knows: te host expect upgrade connection keep-alive content-length proxy-connection transfer-encoding. */
+/** Lengths of the names that `keep` knows (`http2-settings` is as long as `content-length`): te host expect upgrade connection keep-alive content-length proxy-connection transfer-encoding. */
 const isSpecialLength = (n: number): boolean =>
   n === 4 || n === 10 || n === 14 || n === 2 || n === 6 || n === 7 || n === 16 || n === 17;
 
@@ -219,6 +219,7 @@ function keep(lower: string, value: string, s: Special, isRequest: boolean): boo
       s.keepAliveHint = value;
       return false;
     case 'proxy-connection':
+    case 'http2-settings':
       return false;
     default:
       return true;
@@ -240,6 +241,10 @@ function requestOf(method: string, target: string, minor: number, raw: HeaderLis
   }
   if (s.expect !== null && s.expect.toLowerCase() !== '100-continue') return refuse(417, 'http1.unknown_expectation');
   const connection = readConnection(s.connection, minor, headers);
+  // h2c is a matter of two neighbours; it is dropped with its settings, and the request stays what it is.
+  const wanted = connection.upgrade && s.upgrade !== null && s.upgrade.toLowerCase() !== 'h2c' ? s.upgrade : null;
+  // An upgrade that carries a body is a way to disagree on where the tunnel begins.
+  if (wanted !== null && framing !== 'none') return refuse(400, 'http1.upgrade_with_body');
   return {
     problem: false,
     method,
@@ -250,7 +255,7 @@ function requestOf(method: string, target: string, minor: number, raw: HeaderLis
     framing,
     contentLength: framing === 'length' ? s.contentLength : 0,
     keepAlive: connection.keepAlive,
-    upgrade: connection.upgrade ? s.upgrade : null,
+    upgrade: wanted,
     expectContinue:
       s.expect !== null && minor === 1 && framing !== 'none' && !(framing === 'length' && s.contentLength === 0),
     acceptsTrailers: s.te !== null && /(?:^|,)\s*trailers\s*(?:,|$)/i.test(s.te),
