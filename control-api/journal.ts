@@ -64,69 +64,82 @@ const SCHEMA = `
  * Opens (or makes) `DIR/journal.db`; null keeps everything in memory. WAL with synchronous=FULL: a change that was
  * acknowledged is on disk (https://sqlite.org/pragma.html#pragma_synchronous). Throws when another process has it open.
  */
-export function openJournal(dir: string | null): Journal {
-  const db = openDatabase(dir);
-  const reserved = db.prepare(`SELECT value FROM meta WHERE key = 'reserved'`).get() as { value: string } | undefined;
-  const revision = Number(reserved?.value ?? 0);
-  let reservedTo = revision;
+export const openJournal = (dir: string | null): Journal => new SqliteJournal(openDatabase(dir));
 
-  const setReserved = db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('reserved', ?)`);
-  const insert = db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)');
-  const upsert = db.prepare('INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)');
-  const remove = db.prepare('DELETE FROM resources WHERE kind = ? AND namespace = ? AND name = ?');
-  const prune = db.prepare(
-    'DELETE FROM changes WHERE revision NOT IN (SELECT revision FROM changes ORDER BY revision DESC LIMIT ?)',
-  );
-  const select = db.prepare(
-    `SELECT * FROM changes WHERE ($kind IS NULL OR kind = $kind) AND ($namespace IS NULL OR namespace = $namespace)
-       AND ($name IS NULL OR name = $name) ORDER BY revision DESC LIMIT $limit`,
-  );
-  let appended = 0;
+class SqliteJournal implements Journal {
+  readonly revision: number;
+  readonly #db: DatabaseSync;
+  readonly #statements: ReturnType<typeof statementsOf>;
+  #reservedTo: number;
+  #appended = 0;
 
-  function reserve(wanted: number): void {
-    if (wanted <= reservedTo) return;
-    reservedTo = wanted + RESERVE;
-    setReserved.run(String(reservedTo));
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#statements = statementsOf(db);
+    const reserved = db.prepare(`SELECT value FROM meta WHERE key = 'reserved'`).get();
+    this.revision = Number(reserved?.['value'] ?? 0);
+    this.#reservedTo = this.revision;
   }
 
-  function write(c: Change, quiet: boolean): void {
-    reserve(c.revision);
+  resources(): Resource[] {
+    const rows = this.#db.prepare('SELECT body FROM resources').all();
+    return rows.map((row) => JSON.parse(row['body'] as string) as Resource);
+  }
+
+  reserve(revision: number): void {
+    if (revision <= this.#reservedTo) return;
+    this.#reservedTo = revision + RESERVE;
+    this.#statements.setReserved.run(String(this.#reservedTo));
+  }
+
+  append(change: Change, quiet: boolean): void {
+    this.#db.exec('BEGIN');
+    try {
+      this.#write(change, quiet);
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  history({ kind, namespace, name, limit = 100 }: HistoryFilter): Change[] {
+    const wanted = { $kind: kind ?? null, $namespace: namespace ?? null, $name: name ?? null, $limit: limit };
+    return this.#statements.select.all(wanted).map(changeOf);
+  }
+
+  close(revision: number): void {
+    this.#statements.setReserved.run(String(Math.max(revision, this.revision)));
+    this.#db.close();
+  }
+
+  #write(c: Change, quiet: boolean): void {
+    const { insert, upsert, remove, prune } = this.#statements;
+    this.reserve(c.revision);
     const body = c.resource === null ? null : JSON.stringify(c.resource);
     if (body === null) remove.run(c.kind, c.namespace, c.name);
     else upsert.run(c.kind, c.namespace, c.name, body);
     if (quiet) return;
     insert.run(c.revision, c.at, c.author.via, c.author.user, c.verb, c.kind, c.namespace, c.name, body);
-    if (++appended % PRUNE_EVERY === 0) prune.run(KEPT_CHANGES);
+    if (++this.#appended % PRUNE_EVERY === 0) prune.run(KEPT_CHANGES);
   }
-
-  return {
-    revision,
-    reserve,
-    resources: () =>
-      db
-        .prepare('SELECT body FROM resources')
-        .all()
-        .map((row) => JSON.parse(row['body'] as string) as Resource),
-    append(change, quiet) {
-      db.exec('BEGIN');
-      try {
-        write(change, quiet);
-        db.exec('COMMIT');
-      } catch (error) {
-        db.exec('ROLLBACK');
-        throw error;
-      }
-    },
-    history: ({ kind = null, namespace = null, name = null, limit = 100 }: Partial<Nulls<HistoryFilter>>) =>
-      select.all({ $kind: kind, $namespace: namespace, $name: name, $limit: limit }).map(changeOf),
-    close(last) {
-      setReserved.run(String(Math.max(last, revision)));
-      db.close();
-    },
-  };
 }
 
-type Nulls<T> = { readonly [K in keyof T]: T[K] | null };
+function statementsOf(db: DatabaseSync) {
+  return {
+    setReserved: db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('reserved', ?)`),
+    insert: db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    upsert: db.prepare('INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)'),
+    remove: db.prepare('DELETE FROM resources WHERE kind = ? AND namespace = ? AND name = ?'),
+    prune: db.prepare(
+      'DELETE FROM changes WHERE revision NOT IN (SELECT revision FROM changes ORDER BY revision DESC LIMIT ?)',
+    ),
+    select: db.prepare(
+      `SELECT * FROM changes WHERE ($kind IS NULL OR kind = $kind) AND ($namespace IS NULL OR namespace = $namespace)
+         AND ($name IS NULL OR name = $name) ORDER BY revision DESC LIMIT $limit`,
+    ),
+  };
+}
 
 function openDatabase(dir: string | null): DatabaseSync {
   if (dir !== null) mkdirSync(dir, { recursive: true, mode: 0o700 });

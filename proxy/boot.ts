@@ -4,6 +4,7 @@ import pino, { type Logger } from 'pino';
 import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
 import type { AdminContext, LogLevel } from './admin/context.ts';
 import type { MeshSettings } from './compile/defaults.ts';
+import { describeDiff, diffSnapshots } from './compile/diff.ts';
 import { SeriesReader } from './core/registry.ts';
 import type { BindProblem } from './listener/listeners.ts';
 import type { ProxyNode } from './snapshot/node.ts';
@@ -82,6 +83,8 @@ class Main implements Proxy {
   #admin: AdminServers | null = null;
   #becomeReady: () => void = () => undefined;
   #isReady = false;
+  /** The snapshot that was published last. */
+  #inForce: Snapshot | null = null;
   #failing = false;
   #draining: Promise<void> | null = null;
   #restore: NodeJS.Timeout | null = null;
@@ -169,7 +172,9 @@ class Main implements Proxy {
   #publish(applied: Applied, snapshot: Snapshot | null): void {
     if (this.#restore !== null) clearTimeout(this.#restore);
     if (snapshot !== null) {
-      this.#log.info({ version: snapshot.version, revision: applied.revision }, 'configuration compiled');
+      const changed = describeDiff(diffSnapshots(this.#inForce, snapshot));
+      this.#inForce = snapshot;
+      this.#log.info({ version: snapshot.version, revision: applied.revision }, `configuration compiled: ${changed}`);
       for (const problem of applied.problems) {
         if (problem.severity === 'error') this.#log.warn({ problem }, 'a resource has an error in it');
       }

@@ -10,6 +10,7 @@ const STEPS: readonly (readonly [string, string, readonly string[]])[] = [
   ['types', bin('tsc'), []],
   ['layers', process.execPath, ['scripts/layers.ts']],
   ['tidy', process.execPath, ['scripts/tidy.ts']],
+  ['fields', process.execPath, ['scripts/fields.ts', '--check']],
   ['lint', bin('oxlint'), ['--type-aware', '--deny-warnings', '--quiet']],
   ['format', bin('prettier'), ['--check', '--log-level', 'warn', '.']],
   ['tests', bin('vitest'), ['run', ...process.argv.slice(2)]],

@@ -53,7 +53,9 @@ for (const doc of globSync('{README,ARCHITECTURE,CONTRIBUTING,CHANGELOG}.md').co
   for (const [, target] of text.matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)(?:#[^)]*)?\)/g)) {
     if (!exists(join(dirname(doc), target!))) faults.push(`${doc}: links to ${target}, which does not exist`);
   }
-  for (const [, file] of text.matchAll(/`((?:proxy|control-api|cli|bookinfo|bench|test|scripts|config)\/[\w./-]+\.\w+)`/g)) {
+  for (const [, file] of text.matchAll(
+    /`((?:proxy|control-api|cli|bookinfo|bench|test|scripts|config)\/[\w./-]+\.\w+)`/g,
+  )) {
     if (!exists(file!)) faults.push(`${doc}: names ${file}, which does not exist`);
   }
 }

@@ -40,61 +40,78 @@ type File = {
 };
 
 /** Reads the directory at once, so that when this returns the store has what the files say. Never throws for their content. */
-export function ingestFiles({ dir, store, log, defaultNamespace = 'default' }: FileIngestOptions): FileIngest {
-  const into = fileStore(store);
-  let files = new Map<string, File>();
-  let placing: readonly Problem[] = [];
+export function ingestFiles(options: FileIngestOptions): FileIngest {
+  const { dir, log } = options;
+  const files = new Files(options);
   let timer: NodeJS.Timeout | null = null;
-
-  function rescan(): void {
-    const before = files;
-    const next = new Map<string, File>();
-    const changed: { path: string; resources: readonly Resource[] }[] = [];
-    for (const path of yamlFiles(dir)) {
-      const text = read(join(dir, path));
-      const hash = createHash('sha256')
-        .update(text ?? '')
-        .digest('base64');
-      const known = before.get(path);
-      if (text === null || known?.hash === hash) {
-        if (known !== undefined) next.set(path, known);
-        continue;
-      }
-      const { resources, problems } = parseText(text, { file: path, defaultNamespace });
-      report(log, problems);
-      const broken = problems.some((p) => p.severity === 'error');
-      // A broken file keeps what it said last: only what it says well now is new.
-      const kept = broken ? [...(known?.keys ?? into.keysOf(path))] : [];
-      next.set(path, { hash, problems, keys: new Set([...kept, ...resources.map(keyOf)]) });
-      changed.push({ path, resources });
-    }
-    files = next;
-    const told = changed.flatMap(({ path, resources }) => place(into, path, resources, next));
-    report(log, told);
-    placing = [...placing.filter((p) => !changed.some(({ path }) => path === p.file) && next.has(p.file!)), ...told];
-    into.removeAllBut((path, key) => next.get(path)?.keys.has(key) === true);
-  }
-
-  function soon(): void {
+  const soon = (): void => {
     timer ??= setTimeout(() => {
       timer = null;
-      rescan();
+      files.rescan();
     }, DEBOUNCE_MS);
-  }
-
-  rescan();
+  };
+  files.rescan();
   const watcher = watching(dir, soon, log);
-  const again = setInterval(rescan, RESCAN_MS);
+  const again = setInterval(() => files.rescan(), RESCAN_MS);
   again.unref();
   return {
-    problems: () => [...[...files.values()].flatMap((file) => file.problems), ...placing],
-    rescan,
+    problems: () => files.problems(),
+    rescan: () => files.rescan(),
     close() {
       watcher?.close();
       clearInterval(again);
       if (timer !== null) clearTimeout(timer);
     },
   };
+}
+
+class Files {
+  readonly #options: FileIngestOptions;
+  readonly #into: FileStore;
+  #files = new Map<string, File>();
+  /** What kept resources that can be read from being put. */
+  #placing: readonly Problem[] = [];
+
+  constructor(options: FileIngestOptions) {
+    this.#options = options;
+    this.#into = fileStore(options.store);
+  }
+
+  problems(): readonly Problem[] {
+    return [...[...this.#files.values()].flatMap((file) => file.problems), ...this.#placing];
+  }
+
+  rescan(): void {
+    const { dir, log } = this.#options;
+    const next = new Map<string, File>();
+    const changed = new Map<string, readonly Resource[]>();
+    for (const path of yamlFiles(dir, log)) {
+      const text = read(join(dir, path));
+      const known = this.#files.get(path);
+      const hash = createHash('sha256')
+        .update(text ?? '')
+        .digest('base64');
+      if (text === null || known?.hash === hash) {
+        if (known !== undefined) next.set(path, known);
+      } else changed.set(path, this.#parse(path, text, hash, next));
+    }
+    this.#files = next;
+    const told = [...changed].flatMap(([path, resources]) => place(this.#into, path, resources, next));
+    report(log, told);
+    this.#placing = [...this.#placing.filter(({ file }) => next.has(file!) && !changed.has(file!)), ...told];
+    this.#into.removeAllBut((path, key) => next.get(path)?.keys.has(key) === true);
+  }
+
+  #parse(path: string, text: string, hash: string, next: Map<string, File>): readonly Resource[] {
+    const { log, defaultNamespace = 'default' } = this.#options;
+    const { resources, problems } = parseText(text, { file: path, defaultNamespace });
+    report(log, problems);
+    const broken = problems.some((p) => p.severity === 'error');
+    // A broken file keeps what it said last: only what it says well now is new.
+    const kept = broken ? [...(this.#files.get(path)?.keys ?? this.#into.keysOf(path))] : [];
+    next.set(path, { hash, problems, keys: new Set([...kept, ...resources.map(keyOf)]) });
+    return resources;
+  }
 }
 
 /** Puts what one file says. What another file says already, or somebody else made, stays as it is; that is a problem. */
@@ -119,11 +136,12 @@ function place(
 }
 
 /** In the order of their paths, which decides who comes first when two say the same. */
-function yamlFiles(dir: string): string[] {
+function yamlFiles(dir: string, log: Logger): string[] {
   const entries = readdirSync(dir, { recursive: true, withFileTypes: true });
   const paths = entries
     .filter((e) => (e.isFile() || e.isSymbolicLink()) && /\.(?:ya?ml|json)$/.test(e.name))
     .map((e) => relative(dir, join(e.parentPath, e.name)));
+  if (paths.length > MAX_FILES) log.error(`${dir} has ${paths.length} files of YAML; only ${MAX_FILES} are read`);
   return paths.sort().slice(0, MAX_FILES);
 }
 

@@ -88,4 +88,18 @@ describe('a directory of YAML files', () => {
     assert.equal(update.problems[0]?.file, 'a.yaml');
     assert.ok((update.problems[0]?.line ?? 0) >= 1);
   });
+
+  test('is not started on while a policy in it cannot be read, and is once that is mended', async () => {
+    const policy = (action: string): string =>
+      `apiVersion: security.istio.io/v1\nkind: AuthorizationPolicy\nmetadata: {name: deny}\nspec: {action: ${action}, rules: [{}]}\n`;
+    writeFileSync(join(dir, 'a.yaml'), service('a'));
+    writeFileSync(join(dir, 'b.yaml'), policy('DENNY'));
+    const said = Promise.withResolvers<string>();
+    source = new FileSource(dir, 'default', (_, message) => said.resolve(message));
+    start();
+    assert.match(await said.promise, /^not started: b\.yaml:4: /);
+    assert.equal(updates.length, 0);
+    writeFileSync(join(dir, 'b.yaml'), policy('DENY'));
+    assert.deepEqual(names(await next()), ['a', 'deny']);
+  });
 });

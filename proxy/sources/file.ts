@@ -26,6 +26,8 @@ export class FileSource implements Source {
   #reading = false;
   #again = false;
   #closed = false;
+  /** An update has been told. */
+  #told = false;
   /** The last version of each file that could be read without errors. */
   readonly #good = new Map<string, readonly Resource[]>();
 
@@ -97,14 +99,24 @@ export class FileSource implements Source {
     const problems: Problem[] = [];
     const names = new Set(texts.map(([name]) => name));
     for (const name of this.#good.keys()) if (!names.has(name)) this.#good.delete(name);
+    let unsafe: Problem | undefined;
     for (const [name, text] of texts) {
       const parsed = parseText(text, { file: name, defaultNamespace: this.#namespace });
       problems.push(...parsed.problems);
       // A file with an error in it changes nothing: its last good version stays in force as a whole.
       const broken = parsed.problems.some((p) => p.severity === 'error');
+      if (broken && !this.#good.has(name)) unsafe ??= parsed.problems.find(mayHidePolicy);
       if (!broken || !this.#good.has(name)) this.#good.set(name, parsed.resources);
       resources.push(...(this.#good.get(name) ?? []));
     }
+    if (unsafe !== undefined && !this.#told) {
+      // Nothing runs yet, and what cannot be read may be a policy: to start without it would be to fail open.
+      const { file, line, message } = unsafe;
+      this.#log('warn', `not started: ${file ?? this.#dir}:${line ?? 1}: ${message}`);
+      this.#good.clear();
+      return;
+    }
+    this.#told = true;
     this.#onUpdate({ resources, problems, revision: 0 });
   }
 
@@ -125,3 +137,16 @@ export class FileSource implements Source {
     return texts.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 }
+
+const POLICIES = new Set([
+  'AuthorizationPolicy',
+  'PeerAuthentication',
+  'RequestAuthentication',
+  'rule',
+  'denier',
+  'checknothing',
+]);
+
+/** An error in a policy, or in something of which not even the kind could be read. */
+const mayHidePolicy = ({ severity, resource }: Problem): boolean =>
+  severity === 'error' && (resource === undefined || POLICIES.has(resource.kind));
