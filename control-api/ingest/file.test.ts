@@ -151,6 +151,28 @@ describe('files', () => {
     expect(names(store)).toEqual(['one']);
   });
 
+  test('a directory that goes away takes nothing along, and counts again when it is back', () => {
+    const { store, dir, write, start } = setup({ 'a.yaml': vs('one') });
+    const ingest = start();
+    rmSync(dir, { recursive: true });
+    ingest.rescan();
+    expect(names(store)).toEqual(['one']);
+    write('b.yaml', vs('two'));
+    ingest.rescan();
+    expect(names(store)).toEqual(['two']);
+  });
+
+  test('a file that is too large is told of and keeps what it said', () => {
+    const { store, write, start } = setup({ 'a.yaml': vs('one') });
+    const ingest = start();
+    write('a.yaml', `# ${'x'.repeat(5_000_000)}`);
+    ingest.rescan();
+    expect(ingest.problems()).toMatchObject([
+      { severity: 'error', file: 'a.yaml', message: expect.stringContaining('4194304') as string },
+    ]);
+    expect(names(store)).toEqual(['one']);
+  });
+
   test('of two files that say the same, the first by name counts', () => {
     const { store, start } = setup({ 'a.yaml': vs('one', 'v1'), 'b.yaml': vs('one', 'v2') });
     expect(start().problems()).toMatchObject([{ file: 'b.yaml', message: 'a.yaml says this too; only one file can' }]);

@@ -85,7 +85,10 @@ class Files {
     const { dir, log } = this.#options;
     const next = new Map<string, File>();
     const changed = new Map<string, readonly Resource[]>();
-    for (const path of yamlFiles(dir, log)) {
+    const paths = yamlFiles(dir, log);
+    // It cannot be read now: that takes nothing away from what it said.
+    if (paths === null) return;
+    for (const path of paths) {
       const text = read(join(dir, path));
       const known = this.#files.get(path);
       const hash = createHash('sha256')
@@ -135,21 +138,27 @@ function place(
   return problems;
 }
 
-/** In the order of their paths, which decides who comes first when two say the same. */
-function yamlFiles(dir: string, log: Logger): string[] {
-  const entries = readdirSync(dir, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter((e) => (e.isFile() || e.isSymbolicLink()) && /\.(?:ya?ml|json)$/.test(e.name))
-    .map((e) => relative(dir, join(e.parentPath, e.name)));
-  if (paths.length > MAX_FILES) log.error(`${dir} has ${paths.length} files of YAML; only ${MAX_FILES} are read`);
-  return paths.sort().slice(0, MAX_FILES);
+/** In the order of their paths, which decides who comes first when two say the same. Null: there is no such directory now. */
+function yamlFiles(dir: string, log: Logger): string[] | null {
+  try {
+    const entries = readdirSync(dir, { recursive: true, withFileTypes: true });
+    const paths = entries
+      .filter((e) => (e.isFile() || e.isSymbolicLink()) && /\.(?:ya?ml|json)$/.test(e.name))
+      .map((e) => relative(dir, join(e.parentPath, e.name)));
+    if (paths.length > MAX_FILES) log.error(`${dir} has ${paths.length} files of YAML; only ${MAX_FILES} are read`);
+    return paths.sort().slice(0, MAX_FILES);
+  } catch (error) {
+    log.warn({ dir, err: error }, 'cannot read the directory of files');
+    return null;
+  }
 }
 
 /** Null: it cannot be read now (it may just be in the middle of being replaced). */
 function read(path: string): string | null {
   try {
     const { size } = statSync(path);
-    return size > MAX_FILE ? null : readFileSync(path, 'utf8');
+    // The parser says what is wrong with it, without having it in memory.
+    return size > MAX_FILE ? ' '.repeat(MAX_FILE + 1) : readFileSync(path, 'utf8');
   } catch {
     return null;
   }

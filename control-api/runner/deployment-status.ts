@@ -41,11 +41,12 @@ export function deploymentStatus(
   };
 }
 
-/** Milliseconds until a rollout that is under way has taken too long; null when none is under way. */
-export function deadlineOf(deployment: Deployment): number | null {
+/** Milliseconds from `now` until a rollout that is under way has taken too long; null when none is under way. */
+export function deadlineOf(deployment: Deployment, now: number): number | null {
   const progressing = conditionsOf(deployment).find((c) => c.type === 'Progressing');
-  const waits = progressing?.status === 'True' && progressing.reason === 'ReplicaSetUpdated';
-  return waits ? (deployment.spec.progressDeadlineSeconds ?? DEADLINE_SECONDS) * 1000 : null;
+  if (progressing?.status !== 'True' || progressing.reason !== 'ReplicaSetUpdated') return null;
+  const since = Date.parse(progressing.lastUpdateTime ?? '') || now;
+  return Math.max(0, since + (deployment.spec.progressDeadlineSeconds ?? DEADLINE_SECONDS) * 1000 - now);
 }
 
 function availability(enough: boolean): Omit<Condition, 'lastTransitionTime'> {

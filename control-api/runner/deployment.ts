@@ -123,7 +123,7 @@ export function deploymentController(store: Store, clock: Clock, queue: WorkQueu
     }));
     const current = store.get('Deployment', deployment.metadata.namespace, deployment.metadata.name) as
       Deployment | undefined;
-    const deadline = current === undefined ? null : deadlineOf(current);
+    const deadline = current === undefined ? null : deadlineOf(current, clock.now());
     if (deadline !== null) queue.addAfter(controller, key, deadline);
   }
 }

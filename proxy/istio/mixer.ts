@@ -1,10 +1,22 @@
 /** Mixer's kinds (config.istio.io/v1alpha2, Istio 1.0): rule, handler, instance and adapters, as lenient shapes; `compile/` gives them meaning. */
-import { anything, int32, list, object, openObject, required, string } from './field.ts';
+import { anything, ignored, int32, list, object, openObject, required, string } from './field.ts';
+import { parseExpression } from './mixer-expression.ts';
 import type { Infer } from './schema.ts';
+
+const NOT_YET = 'rules deny; they do not change headers or sample yet';
+
+/** Said when it is written, not when a proxy has to deny for it. */
+function expression(text: string): string | null {
+  if (text.trim() === '') return null;
+  const parsed = parseExpression(text);
+  return parsed.ok ? null : `an expression; at character ${parsed.at + 1}: ${parsed.message}`;
+}
 
 export const mixerRuleSpec = object(
   {
-    match: string('When: an expression such as `source.labels["version"] == "v3"`; absent: always'),
+    match: string('When: an expression such as `source.labels["version"] == "v3"`; absent: always', {
+      format: expression,
+    }),
     actions: list(
       openObject(
         {
@@ -16,9 +28,9 @@ export const mixerRuleSpec = object(
       ),
       'What is done',
     ),
-    requestHeaderOperations: anything('Changes to request headers'),
-    responseHeaderOperations: anything('Changes to response headers'),
-    sampling: anything('Share of requests'),
+    requestHeaderOperations: ignored(anything('Changes to request headers'), NOT_YET),
+    responseHeaderOperations: ignored(anything('Changes to response headers'), NOT_YET),
+    sampling: ignored(anything('Share of requests'), NOT_YET),
   },
   'What is done, and when',
 );
@@ -28,7 +40,7 @@ export const denierSpec = openObject(
   {
     status: openObject(
       {
-        code: int32('gRPC status code: 7 is PERMISSION_DENIED', { default: 7 }),
+        code: int32('gRPC status code: 7 is PERMISSION_DENIED, 9 FAILED_PRECONDITION', { default: 9 }),
         message: string('What the caller is told'),
       },
       'What the caller gets',

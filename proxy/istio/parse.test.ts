@@ -227,3 +227,18 @@ describe('parseObject', () => {
     expect(parseObject(nothing, options).resource?.spec).toEqual({});
   });
 });
+
+test('a Mixer rule whose match is no expression is refused where it is written', () => {
+  const { resource, problems } = parseObject(
+    {
+      apiVersion: 'config.istio.io/v1alpha2',
+      kind: 'rule',
+      metadata: { name: 'deny' },
+      spec: { match: 'source.labels["version" == "v3"', actions: [] },
+    },
+    { defaultNamespace: 'default' },
+  );
+  expect(resource).toBeNull();
+  expect(problems[0]?.path).toBe('spec.match');
+  expect(problems[0]?.message).toMatch(/^expected an expression; at character \d+: /);
+});
