@@ -154,7 +154,7 @@ function startMesh(
   return startRunner({
     store,
     controlUrl,
-    lateen: [process.execPath, '--disable-warning=ExperimentalWarning', join(ROOT, 'cli/main.ts')],
+    lateen: [process.execPath, ...inheritedFlags(), join(ROOT, 'cli/main.ts')],
     stateDir,
     imagesFile: resolve(flags.images),
     podCidr: flags.podCidr,
@@ -226,3 +226,6 @@ function table(
   ];
   return `${paint('green', 'ready')} in ${seconds.toFixed(1)} s\n\n${rows.map(([name, value]) => `  ${paint('bold', name!.padEnd(12))} ${value}\n`).join('')}\n`;
 }
+
+/** The flags the launcher gave this process are right for its children, too; a debugger's port is not. */
+const inheritedFlags = (): string[] => process.execArgv.filter((flag) => !flag.startsWith('--inspect'));

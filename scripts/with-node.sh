@@ -52,4 +52,10 @@ export PATH
 export NODE_COMPILE_CACHE="${NODE_COMPILE_CACHE:-$root/node_modules/.cache/node-compile}"
 file=$1
 shift
-exec "$node" --disable-warning=ExperimentalWarning "$root/$file" "$@"
+# A mesh runs many proxies on one machine: small young generations and one helper thread of V8 save 20 MB in each
+# (docs/decisions/0007-memory-of-a-proxy.md).
+case $file in
+  cli/*) set -- --max-semi-space-size=4 --v8-pool-size=1 "$root/$file" "$@" ;;
+  *) set -- "$root/$file" "$@" ;;
+esac
+exec "$node" --disable-warning=ExperimentalWarning "$@"
