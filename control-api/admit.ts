@@ -3,6 +3,7 @@ import { KINDS } from '#proxy/istio/kinds.ts';
 import { parseObject } from '#proxy/istio/parse.ts';
 import type { Problem } from '#proxy/istio/problem.ts';
 import { keyOf, ResourceSet, type Resource } from '#proxy/istio/resource.ts';
+import { pruned } from './kube/prune.ts';
 import { isObject, shown, type JsonObject } from './kube/json.ts';
 import type { Admit } from './kube/call.ts';
 import { withDefaults } from './kube/defaults.ts';
@@ -29,15 +30,37 @@ const NOT_ANALYZED: ReadonlySet<string> = new Set([
 
 export function createAdmit(store: Store, analyze: Analyze): Admit {
   return (candidate, before, { fieldValidation }) => {
-    const { resource, problems } = parseObject(withDefaults(candidate), { defaultNamespace: 'default' });
+    const { known, unknown } = fieldValidation === 'Strict' ? { known: candidate, unknown: [] } : knownPart(candidate);
+    const { resource, problems } = parse(known);
     const errors = problems.filter((p) => p.severity === 'error');
     if (resource === null || errors.length > 0) throw refusal(candidate, errors);
-    const own = problems.filter((p) => p.severity === 'warning').map(textOf);
-    if (fieldValidation === 'Ignore') return { resource, warnings: [] };
-    const warnings = [...own, ...droppedRules(before, resource), ...together(store, before, resource, analyze)];
+    const told = fieldValidation === 'Warn' ? [...unknown, ...problems] : problems;
+    const warnings = [
+      ...told.map(textOf),
+      ...droppedRules(before, resource),
+      ...together(store, before, resource, analyze),
+    ];
     return { resource, warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS) };
   };
 }
+
+const parse = (object: JsonObject): ReturnType<typeof parseObject> =>
+  parseObject(withDefaults(object), { defaultNamespace: 'default' });
+
+/** Without the fields that nobody knows, for a client that asked for leniency. */
+function knownPart(candidate: JsonObject): { known: JsonObject; unknown: readonly Problem[] } {
+  const unknown = parse(candidate).problems.filter(isUnknownField);
+  return {
+    known: pruned(
+      candidate,
+      unknown.map((p) => p.path),
+    ),
+    unknown,
+  };
+}
+
+const isUnknownField = ({ severity, message }: Problem): boolean =>
+  severity === 'error' && message.startsWith('unknown field');
 
 /** Everything stored that a mesh is made of. */
 export const meshResources = (store: Store): ResourceSet => new ResourceSet(stored(store));

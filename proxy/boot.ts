@@ -231,7 +231,7 @@ class Main implements Proxy {
       notReady,
       clusters: () => this.#workers.clusters(),
       exposition: this.#exposition,
-      drain: () => void this.drain(),
+      drain: (inboundOnly) => (inboundOnly ? this.#workers.drainInbound() : void this.drain()),
       failHealth: (failing) => void (this.#failing = failing),
       quit: () => void this.drain().then(() => process.exit(0)),
       logLevel: () => this.#log.level as LogLevel,

@@ -75,6 +75,9 @@ export function createDataPlane(setup: WorkerSetup, post: (message: FromWorker) 
         return post({ kind: 'applied', version: plans.current.snapshot.version });
       case 'drain':
         return void drain(message.within);
+      case 'drain-inbound':
+        listeners.close('inbound');
+        return ingress.drainInbound();
       case 'clusters':
         return post({ kind: 'clusters', id: message.id, clusters: clusterStates(upstreams.clusters.values()) });
       case 'reopen-logs':

@@ -21,6 +21,8 @@ export type ToWorker =
   | { readonly kind: 'discovery'; readonly discovery: Discovery }
   /** Stop accepting, finish what runs within so many ms, then say `drained`. */
   | { readonly kind: 'drain'; readonly within: number }
+  /** Stop accepting what is meant for the application; its own calls go on. */
+  | { readonly kind: 'drain-inbound' }
   | { readonly kind: 'clusters'; readonly id: number }
   | { readonly kind: 'reopen-logs' };
 

@@ -77,6 +77,11 @@ export class Workers {
     for (const thread of this.#threads) this.#tell(thread, { kind: 'reopen-logs' });
   }
 
+  /** The application gets nothing new; what it asks for itself is served on. */
+  drainInbound(): void {
+    for (const thread of this.#threads) this.#tell(thread, { kind: 'drain-inbound' });
+  }
+
   /** Resolves when all have finished what was under way, or `within` ms have passed, and the threads have ended. */
   async drain(within: number): Promise<void> {
     this.#stopping = true;

@@ -199,6 +199,23 @@ describe('writing', () => {
     });
   }
 
+  for (const [validation, status, warns] of [
+    ['', 422, false],
+    ['?fieldValidation=Strict', 422, false],
+    ['?fieldValidation=Warn', 201, true],
+    ['?fieldValidation=Ignore', 201, false],
+  ] as const) {
+    test(`unknown fields with ${validation === '' ? 'no fieldValidation' : validation}: ${status}`, async () => {
+      const api = await start();
+      const odd = vs('reviews') as { spec: { http: object[] } };
+      const http = [{ ...odd.spec.http[0], tiemout: '1s' }];
+      const { headers, ...answer } = await call(api, 'POST', VS + validation, { ...odd, spec: { ...odd.spec, http } });
+      expect(answer.status).toBe(status);
+      expect(headers.get('warning')?.includes('tiemout') ?? false).toBe(warns);
+      if (status === 201) expect(answer.body.spec).toEqual(odd.spec);
+    });
+  }
+
   test('a name is made up from generateName', async () => {
     const api = await start();
     const { body } = await call(api, 'POST', VS, { ...vs('x'), metadata: { generateName: 'reviews-' } });

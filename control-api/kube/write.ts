@@ -166,7 +166,9 @@ function resourceVersionOf(candidate: JsonObject): string | undefined {
 }
 
 export function fieldValidationOf(query: URLSearchParams): FieldValidation {
-  const value = query.get('fieldValidation') ?? 'Warn';
+  // Kubernetes' default is Warn. Here a field that nobody knows is refused unless leniency is asked for: in a policy, a slip of
+  // the pen would let traffic through.
+  const value = query.get('fieldValidation') ?? 'Strict';
   if (value === 'Strict' || value === 'Warn' || value === 'Ignore') return value;
   throw badRequest(`fieldValidation: Unsupported value: "${value}": supported values: "Ignore", "Strict", "Warn"`);
 }

@@ -187,7 +187,7 @@ export function fakeWorld(
     errors,
     apply(resource) {
       const { metadata, ...rest } = resource as Resource;
-      store.put({ ...rest, metadata: { ...metadata, namespace: metadata.namespace ?? 'default' } } as Resource, USER);
+      store.put({ ...rest, metadata: { ...metadata, namespace: metadata.namespace ?? 'default' } }, USER);
     },
     deployment: (name) => store.get('Deployment', 'default', name) as Deployment,
     pods: (label) =>

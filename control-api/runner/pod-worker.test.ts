@@ -206,13 +206,14 @@ describe('the end of a Pod', () => {
 
   test('comes in order: no endpoint any more, every proxy knows, nothing in flight, then the sidecar, then the application', async () => {
     const known = Promise.withResolvers<void>();
-    let inFlight = 1;
+    let inFlight = 0;
     const world = fakeWorld({ settled: () => known.promise }, () => Promise.resolve(inFlight));
     world.apply(pod({ containers: [{ name: 'main', image: 'app', ports: [{ containerPort: 9080 }] }] }));
     await world.clock.pass(1000);
     remove(world);
     await world.clock.pass(500);
     expect(world.processes.order).toEqual([]);
+    inFlight = 1;
     known.resolve();
     await world.clock.pass(2000);
     expect(world.processes.order).toEqual([]);

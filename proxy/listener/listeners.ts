@@ -25,6 +25,8 @@ export class Listeners {
   readonly #retries = new Map<string, NodeJS.Timeout>();
   readonly #maxConnections: number;
   #nextId = 1;
+  /** Directions that are not accepted any more. */
+  readonly #drained = new Set<Listener['direction']>();
   #closed = false;
 
   constructor(accept: Accept, onProblem: (problem: BindProblem) => void, maxConnections: number) {
@@ -44,15 +46,21 @@ export class Listeners {
     }
     for (const timer of this.#retries.values()) clearTimeout(timer);
     this.#retries.clear();
-    await Promise.all(wanted.filter((l) => !this.#bound.has(l.name)).map((l) => this.#bind(l)));
+    const missing = wanted.filter((l) => !this.#bound.has(l.name) && !this.#drained.has(l.direction));
+    await Promise.all(missing.map((l) => this.#bind(l)));
   }
 
-  /** Stops accepting; open connections are their owners' business. */
-  close(): void {
-    this.#closed = true;
+  /** Stops accepting, everywhere or in one direction; open connections are their owners' business. */
+  close(direction?: Listener['direction']): void {
+    if (direction === undefined) this.#closed = true;
+    else this.#drained.add(direction);
+    for (const [name, { settings, server }] of this.#bound) {
+      if (direction !== undefined && settings.direction !== direction) continue;
+      this.#bound.delete(name);
+      server.close();
+    }
+    if (!this.#closed) return;
     for (const timer of this.#retries.values()) clearTimeout(timer);
-    for (const { server } of this.#bound.values()) server.close();
-    this.#bound.clear();
   }
 
   #bind(settings: Listener): Promise<void> {

@@ -27,7 +27,7 @@ export class Ingress {
   readonly #env: Environment;
   readonly #normalizePath: (path: string) => string | null;
   readonly #openHttp: OpenHttp;
-  readonly #connections = new Set<Http1Downstream>();
+  readonly #connections = new Map<Http1Downstream, Exchange['direction']>();
   /** Grows when the address book changes: peers are looked up again then. */
   #book = 0;
   #draining = false;
@@ -59,7 +59,7 @@ export class Ingress {
         this.#refused(plan.settings.direction, info, problem, bytes, startMs),
       onClosed: (downstream) => this.#connections.delete(downstream),
     };
-    this.#connections.add(this.#openHttp(socket, connection, handler));
+    this.#connections.set(this.#openHttp(socket, connection, handler), plan.settings.direction);
   }
 
   /** The address book changed. */
@@ -68,13 +68,18 @@ export class Ingress {
   }
 
   sweep(now: number): void {
-    for (const connection of this.#connections) connection.sweep(now);
+    for (const connection of this.#connections.keys()) connection.sweep(now);
+  }
+
+  /** Callers of the application are asked to go; the application's own connections stay. */
+  drainInbound(): void {
+    for (const [connection, direction] of this.#connections) if (direction === 'inbound') connection.drain();
   }
 
   /** Resolves when the last exchange is over, or after `within` ms. */
   drain(within: number): Promise<void> {
     this.#draining = true;
-    for (const connection of this.#connections) connection.drain();
+    for (const connection of this.#connections.keys()) connection.drain();
     const { promise, resolve } = Promise.withResolvers<void>();
     const deadline = performance.now() + within;
     const look = (): void => {

@@ -37,11 +37,11 @@ describe.skipIf(!kubectlIsThere)('BookInfo in operation', () => {
     await mesh.kubectl('rollout', 'restart', 'deployment');
     const deployments = await mesh.kubectl('get', 'deployments', '-o', 'name');
     for (const name of deployments.trim().split('\n')) await mesh.kubectl('rollout', 'status', name, '--timeout=30s');
+    while ((await names()).some((name) => before.has(name))); // the last ones are still ending
     const { requests, failed } = await load.stop();
     expect(failed).toEqual([]);
     expect(requests).toBeGreaterThan(10);
-    expect((await names()).filter((name) => before.has(name))).toEqual([]);
-    expect([...(await mesh.failures()).values()].every((count) => count === 0)).toBe(true);
+    expect([...(await mesh.failures())].filter(([, count]) => count > 0)).toEqual([]);
   });
 
   test('A8: a rule for the whole mesh denies by a header, at the gateway already', async () => {

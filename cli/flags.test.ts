@@ -1,0 +1,39 @@
+import { describe, expect, test } from 'vitest';
+import { appPort, count, each, labels, milliseconds, percent, port, portMap, url } from './flags.ts';
+
+describe('values of options', () => {
+  test.each([
+    [port, '0', 0],
+    [port, '65535', 65535],
+    [count, '3', 3],
+    [percent, '0.5', 0.5],
+    [milliseconds, '5', 5000],
+    [milliseconds, '1.5s', 1500],
+    [milliseconds, '200ms', 200],
+    [url, 'localhost:8001', 'http://localhost:8001'],
+    [url, 'https://x/y/', 'https://x/y'],
+    [labels, 'app=a, version=v1', { app: 'a', version: 'v1' }],
+    [labels, '', {}],
+    [portMap, '80=8080,443=8443', { 80: 8080, 443: 8443 }],
+    [appPort, '9080=127.0.0.1:41234', ['9080', { host: '127.0.0.1', port: 41234 }]],
+    [appPort, '9080=41234', ['9080', { host: '127.0.0.1', port: 41234 }]],
+  ] as const)('%o reads %s', (read, text, expected) => expect(read(text)).toEqual(expected));
+
+  test.each([
+    [port, '65536'],
+    [port, '-1'],
+    [port, 'http'],
+    [count, '0'],
+    [percent, '101'],
+    [percent, ''],
+    [milliseconds, 'soon'],
+    [url, 'ftp://x'],
+    [labels, 'app'],
+    [portMap, '80=http'],
+    [appPort, '9080'],
+  ] as const)('%o refuses %s, saying what it expected', (read, text) =>
+    expect(() => read(text)).toThrow(/^Expected .+ got "/),
+  );
+
+  test('an option may be given again', () => expect(each(count)('2', [1])).toEqual([1, 2]));
+});
