@@ -6,7 +6,7 @@ import { normalizePath } from './core/path.ts';
 import { systemRandom } from './core/random.ts';
 import { SeriesWriter } from './core/registry.ts';
 import { Http1Downstream } from './listener/http1.ts';
-import { SIDECAR_LIMITS } from './listener/limits.ts';
+import { SIDECAR_LIMITS, type ListenerLimits } from './listener/limits.ts';
 import { Listeners } from './listener/listeners.ts';
 import type { Exchange } from './live/exchange.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
@@ -25,15 +25,17 @@ import { createTcpMetrics } from './telemetry/tcp-metrics.ts';
 import { startTrace } from './telemetry/trace-context.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 
-const SWEEP_MS = 1000;
-
 export type DataPlane = {
   /** Does what the main thread says; never throws. */
   tell(message: ToWorker): void;
 };
 
 /** `post`: how it answers. */
-export function createDataPlane(setup: WorkerSetup, post: (message: FromWorker) => void): DataPlane {
+export function createDataPlane(
+  setup: WorkerSetup,
+  post: (message: FromWorker) => void,
+  limits: ListenerLimits = SIDECAR_LIMITS,
+): DataPlane {
   const upstreams = new Upstreams(makePicker, systemRandom);
   upstreams.from = setup.node.ip;
   const writer = new SeriesWriter((announcement) => post({ kind: 'announce', announcement }), {
@@ -50,18 +52,18 @@ export function createDataPlane(setup: WorkerSetup, post: (message: FromWorker) 
   const ingress = new Ingress(
     environment,
     normalizePath,
-    (socket, connection, handler) => new Http1Downstream(socket, connection, handler, SIDECAR_LIMITS),
+    (socket, connection, handler) => new Http1Downstream(socket, connection, handler, limits),
   );
   const listeners = new Listeners(
     (name, socket, connection) => ingress.accept(name, socket, connection),
     (problem) => post({ kind: 'bind-problem', problem }),
-    SIDECAR_LIMITS.maxConnections,
+    limits.maxConnections,
   );
   const sweeper = setInterval(() => {
     const now = performance.now();
     upstreams.sweep(now);
     ingress.sweep(now);
-  }, SWEEP_MS);
+  }, limits.sweepInterval);
   sweeper.unref();
   return { tell };
 

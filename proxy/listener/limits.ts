@@ -11,6 +11,10 @@ export type ListenerLimits = {
   readonly idleTimeout: number;
   /** A client that does not read its response, ms. */
   readonly writeTimeout: number;
+  /** After the last response of a connection is out: how long a client may stay silent before the connection is cut, ms. */
+  readonly lingerTimeout: number;
+  /** How often these are looked at, ms: how late each of them may be. */
+  readonly sweepInterval: number;
   /** Bytes of pipelined requests that wait behind one that is being served. */
   readonly pipelineBytes: number;
   readonly maxConnections: number;
@@ -22,6 +26,8 @@ export const SIDECAR_LIMITS: ListenerLimits = {
   bodyTimeout: 60_000,
   idleTimeout: 3_600_000,
   writeTimeout: 60_000,
+  lingerTimeout: 1000,
+  sweepInterval: 1000,
   pipelineBytes: 65_536,
   maxConnections: 20_000,
 };

@@ -2,7 +2,9 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { clusterName, ms, routeName, tableName } from '#proxy/core/brand.ts';
+import type { ClusterState } from '#proxy/admin/cluster-state.ts';
 import { createDataPlane } from '#proxy/data-plane.ts';
+import { SIDECAR_LIMITS, type ListenerLimits } from '#proxy/listener/limits.ts';
 import type { FromWorker } from '#proxy/messages.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
 import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
@@ -88,6 +90,8 @@ export type TestProxy = AsyncDisposable & {
   /** Parsed access-log lines, when they are on disk. */
   log(): Promise<readonly Record<string, unknown>[]>;
   apply(snapshot: Partial<Snapshot>, discovery?: Discovery): Promise<void>;
+  /** What the data plane counts at this moment. */
+  clusters(): readonly ClusterState[];
 };
 
 export type TestProxyOptions = {
@@ -97,6 +101,8 @@ export type TestProxyOptions = {
   readonly listener?: Partial<HttpListener>;
   /** More listeners; port 0 stands for a free one, told by `ports`. */
   readonly listeners?: readonly Listener[];
+  /** What differs from the limits of a sidecar. */
+  readonly limits?: Partial<ListenerLimits>;
 };
 
 /** One HTTP listener on a free port; by default everything goes to the cluster `origin`. */
@@ -105,11 +111,15 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const dir = mkdtempSync(join(tmpdir(), 'lateen-test-'));
   const logFile = join(dir, 'access.log');
   const waiting: { readonly kind: FromWorker['kind']; readonly done: () => void }[] = [];
-  const plane = createDataPlane({ node: NODE, accessLog: logFile, sharedLog: false }, (message) => {
+  let clusters: readonly ClusterState[] = [];
+  const limits = { ...SIDECAR_LIMITS, ...options.limits };
+  const plane = createDataPlane({ node: NODE, accessLog: logFile, sharedLog: false }, onMessage, limits);
+  function onMessage(message: FromWorker): void {
+    if (message.kind === 'clusters') clusters = message.clusters;
     const i = waiting.findIndex((w) => w.kind === message.kind);
     if (message.kind === 'bind-problem') throw new Error(message.problem.message);
     if (i >= 0) waiting.splice(i, 1)[0]!.done();
-  });
+  }
   const told = (kind: FromWorker['kind']): Promise<void> => {
     const { promise, resolve } = Promise.withResolvers<void>();
     waiting.push({ kind, done: resolve });
@@ -140,6 +150,10 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     port,
     ports: Object.fromEntries(more.map((l) => [l.name, l.port])),
     apply,
+    clusters() {
+      plane.tell({ kind: 'clusters', id: 0 });
+      return clusters;
+    },
     async log() {
       if (lines === null) {
         await drained();
