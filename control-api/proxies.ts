@@ -44,6 +44,8 @@ export class Proxies {
     this.#store = store;
     this.#feed = new ProxyFeed(store, (line) => this.#tellAll(line));
     const pinger = setInterval(() => this.#ping(), PING_MS);
+    // What keeps the process alive is the server, not its pings.
+    pinger.unref();
     this.#stops = [store.subscribe((event) => this.#forget(event)), () => clearInterval(pinger)];
   }
 

@@ -3,9 +3,10 @@ import { readFileSync } from 'node:fs';
 import pino, { type Logger } from 'pino';
 import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
 import type { AdminContext, LogLevel } from './admin/context.ts';
-import type { MeshSettings } from './compile/defaults.ts';
+import { DEFAULT_NAMESPACE, type MeshSettings } from './compile/defaults.ts';
 import { describeDiff, diffSnapshots } from './compile/diff.ts';
 import { SeriesReader } from './core/registry.ts';
+import type { Problem } from './istio/problem.ts';
 import type { BindProblem } from './listener/listeners.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
@@ -83,6 +84,8 @@ class Main implements Proxy {
   #admin: AdminServers | null = null;
   #becomeReady: () => void = () => undefined;
   #isReady = false;
+  /** Errors that have been logged and are still there. */
+  #problems: ReadonlySet<string> = new Set();
   /** The snapshot that was published last. */
   #inForce: Snapshot | null = null;
   #failing = false;
@@ -132,7 +135,7 @@ class Main implements Proxy {
     const { source, node } = options;
     this.#control =
       source.kind === 'control-api' ? new ControlApiSource(source.url, `${node.name}.${node.namespace}`, log) : null;
-    this.#source = this.#control ?? new FileSource(source.kind === 'files' ? source.dir : '', node.namespace, log);
+    this.#source = this.#control ?? new FileSource(source.kind === 'files' ? source.dir : '', DEFAULT_NAMESPACE, log);
   }
 
   async start(): Promise<void> {
@@ -175,11 +178,18 @@ class Main implements Proxy {
       const changed = describeDiff(diffSnapshots(this.#inForce, snapshot));
       this.#inForce = snapshot;
       this.#log.info({ version: snapshot.version, revision: applied.revision }, `configuration compiled: ${changed}`);
-      for (const problem of applied.problems) {
-        if (problem.severity === 'error') this.#log.warn({ problem }, 'a resource has an error in it');
-      }
     }
+    this.#logProblems(applied.problems);
     this.#workers.publish(snapshot, applied.discovery);
+  }
+
+  /** Each problem once: most updates have nothing to do with those that were there before. */
+  #logProblems(problems: readonly Problem[]): void {
+    const errors = new Map(problems.filter((p) => p.severity === 'error').map((p) => [JSON.stringify(p), p]));
+    for (const [text, problem] of errors) {
+      if (!this.#problems.has(text)) this.#log.warn({ problem }, 'a resource has an error in it');
+    }
+    this.#problems = new Set(errors.keys());
   }
 
   #restoreLastGood(): void {

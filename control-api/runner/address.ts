@@ -3,6 +3,8 @@ import { createServer, type Server } from 'node:net';
 
 /** Kept bound for as long as an address is held, so that nobody else takes it; no proxy uses this port. */
 const CLAIM_PORT = 15099;
+/** Where leased ports of 127.0.0.1 are held. */
+const LOCK_ADDRESS = '127.0.0.2';
 
 export type Lease = { readonly ip: string; release(): void };
 
@@ -19,7 +21,7 @@ export function addressPool(cidr: string): Addresses {
   const range = parseCidr(cidr);
   let next = 1;
   let nextPort = 20_000 + (process.pid % 6000) * 2;
-  const ports = new Set<number>();
+  const ports = new Map<number, Server | null>();
   return {
     async lease() {
       for (let tries = 0; tries < Math.min(range.size - 2, 4096); tries++) {
@@ -39,16 +41,34 @@ export function addressPool(cidr: string): Addresses {
         const port = nextPort;
         nextPort = nextPort >= 32_000 ? 20_000 : nextPort + 1;
         if (ports.has(port)) continue;
+        const lock = await lockPort(port);
+        if (lock === 'taken') continue;
         const claim = await bind('127.0.0.1', port);
-        if (typeof claim === 'string') continue;
-        ports.add(port);
+        if (typeof claim === 'string') {
+          lock?.close();
+          continue;
+        }
+        ports.set(port, lock);
         await new Promise((resolve) => claim.close(resolve));
         return port;
       }
       throw new Error('No free port is left between 20000 and 32000 on 127.0.0.1.');
     },
-    releasePort: (port) => void ports.delete(port),
+    releasePort(port) {
+      ports.get(port)?.close();
+      ports.delete(port);
+    },
   };
+}
+
+/**
+ * Between the check of a port and the start of the application that gets it, another Lateen could choose the same one. So the port
+ * is held, on an address the application does not use, for as long as it is leased. Null: there is no such address (macOS).
+ */
+async function lockPort(port: number): Promise<Server | 'taken' | null> {
+  const lock = await bind(LOCK_ADDRESS, port);
+  if (typeof lock !== 'string') return lock;
+  return lock === 'EADDRNOTAVAIL' ? null : 'taken';
 }
 
 function bind(host: string, port: number): Promise<Server | string> {

@@ -39,8 +39,8 @@ function serviceOf({ bind, http, https }: GatewayPlace): Resource {
       selector: LABELS,
       ports: [
         { name: 'status-port', port: 15021, targetPort: 15021, protocol: 'TCP' },
-        { name: 'http2', port: 80, targetPort: http, protocol: 'TCP' },
-        { name: 'https', port: 443, targetPort: https, protocol: 'TCP' },
+        { name: 'http2', port: http, targetPort: http, protocol: 'TCP' },
+        { name: 'https', port: https, targetPort: https, protocol: 'TCP' },
       ],
     },
     status: { loadBalancer: { ingress: [{ ip: bind === '0.0.0.0' ? '127.0.0.1' : bind }] } },

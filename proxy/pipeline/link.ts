@@ -3,7 +3,7 @@ import { authorizer, connectionAuthorizer } from '../authz/policy.ts';
 import type { HeaderList } from '../core/header-list.ts';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { Exchange } from '../live/exchange.ts';
-import type { Filter } from '../live/verdict.ts';
+import { fail, type Filter } from '../live/verdict.ts';
 import { buildMatcher } from '../route/match.ts';
 import { makeSplit } from '../route/split.ts';
 import type { HttpListener, Listener, TcpListener } from '../snapshot/listener.ts';
@@ -59,6 +59,10 @@ function linkHttp(settings: HttpListener, matcher: (name: string) => Matcher, en
   };
 }
 
+/** Istio's name for the route that REGISTRY_ONLY ends every table with. */
+const BLOCK_ALL = 'block_all';
+const blocked: Filter = (x) => fail({ kind: 'blocked-egress', host: x.authority });
+
 const authzEnv = ({ node }: Environment) => ({ labels: node.labels, trustDomain: node.trustDomain });
 
 /** The port in Host, or the scheme's own. */
@@ -104,7 +108,7 @@ function linkRoute(route: Route, env: Environment): RoutePlan {
   if (route.fault !== null) filters.push(faultFilter(route.fault, env.random, env.clock));
   if (cors !== null) filters.push(cors.preflight);
   if (action.kind === 'redirect') filters.push(redirectFilter(action));
-  if (action.kind === 'direct') filters.push(directResponseFilter(action));
+  if (action.kind === 'direct') filters.push(route.name === BLOCK_ALL ? blocked : directResponseFilter(action));
   return {
     route,
     filters,

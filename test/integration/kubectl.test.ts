@@ -1,5 +1,4 @@
 /** The stock kubectl against the control API: what its users type, and what they see. */
-import { execFile, execFileSync, spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,18 +9,7 @@ import type { PodRuntime } from '#control-api/pod-runtime.ts';
 import { createControlApi, type ControlApi } from '#control-api/server.ts';
 import { analyze } from '#proxy/compile/analyze.ts';
 import { DEFAULT_MESH } from '#proxy/compile/defaults.ts';
-
-const KUBECTL = found('kubectl');
-if (KUBECTL === null && process.env['LATEEN_REQUIRE_TOOLS'] === '1')
-  throw new Error('kubectl is not installed, and LATEEN_REQUIRE_TOOLS=1 requires it');
-
-function found(tool: string): string | null {
-  try {
-    return execFileSync('/bin/sh', ['-c', `command -v ${tool}`], { encoding: 'utf8' }).trim();
-  } catch {
-    return null;
-  }
-}
+import { KUBECTL, kubectlIn, type Kubectl } from '../kit/kubectl.ts';
 
 /** Echoes its input; `fail` ends with code 7. */
 const runtime: PodRuntime = {
@@ -42,8 +30,10 @@ describe.skipIf(KUBECTL === null)(
   () => {
     let api: ControlApi;
     let home: string;
+    let kubectl: Kubectl;
     beforeAll(() => {
       home = mkdtempSync(join(tmpdir(), 'lateen-kubectl-'));
+      kubectl = kubectlIn(home, () => api.url);
     });
     afterAll(() => rmSync(home, { recursive: true, force: true }));
     beforeEach(async () => {
@@ -60,30 +50,6 @@ describe.skipIf(KUBECTL === null)(
       api.store.close();
     });
 
-    const env = (): NodeJS.ProcessEnv => ({ ...process.env, HOME: home, KUBECONFIG: join(home, 'config') });
-    const args = (words: readonly string[]): string[] => [
-      '--server',
-      api.url,
-      '--cache-dir',
-      join(home, 'cache'),
-      ...words,
-    ];
-
-    type Run = { out: string; err: string; code: number };
-
-    function kubectl(words: readonly string[], input = '', more: NodeJS.ProcessEnv = {}): Promise<Run> {
-      return new Promise((resolve) => {
-        const child = execFile(
-          KUBECTL!,
-          args(words),
-          { env: { ...env(), ...more }, timeout: 30_000 },
-          (error, out, err) => {
-            resolve({ out, err, code: error === null ? 0 : Number(error.code ?? 1) });
-          },
-        );
-        child.stdin!.end(input);
-      });
-    }
     /** Its output; whatever goes wrong fails the test. */
     async function run(words: string, input = ''): Promise<string> {
       const { out, err, code } = await kubectl(words.split(' '), input);
@@ -271,18 +237,8 @@ spec:
 
     test('-w shows changes as they happen', async () => {
       await apply(vs('reviews'));
-      const child = spawn(
-        KUBECTL!,
-        args([
-          'get',
-          'vs',
-          '-w',
-          '--no-headers',
-          '-o',
-          'custom-columns=N:.metadata.name,S:.spec.http[0].route[0].destination.subset',
-        ]),
-        { env: env() },
-      );
+      const columns = 'custom-columns=N:.metadata.name,S:.spec.http[0].route[0].destination.subset';
+      const child = kubectl.start(['get', 'vs', '-w', '--no-headers', '-o', columns]);
       const lines = (async function* () {
         let rest = '';
         for await (const chunk of child.stdout) {

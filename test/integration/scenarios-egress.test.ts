@@ -3,9 +3,10 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasKubectl, startMesh, type Mesh } from '../kit/mesh.ts';
+import { startMesh, type Mesh } from '../kit/mesh.ts';
+import { KUBECTL } from '../kit/kubectl.ts';
 
-const kubectlIsThere = await hasKubectl();
+const kubectlIsThere = KUBECTL !== null;
 
 describe.skipIf(!kubectlIsThere)('B3, B4: hosts outside the mesh', () => {
   let mesh: Mesh;

@@ -1,8 +1,9 @@
 /** A mesh with BookInfo in it from the start, as `npm start` gives it: what one does to it, and sees of it, in operation. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { hasKubectl, startMesh, type Mesh } from '../kit/mesh.ts';
+import { startMesh, type Mesh } from '../kit/mesh.ts';
+import { KUBECTL } from '../kit/kubectl.ts';
 
-const kubectlIsThere = await hasKubectl();
+const kubectlIsThere = KUBECTL !== null;
 
 describe.skipIf(!kubectlIsThere)('BookInfo in operation', () => {
   let mesh: Mesh;

@@ -1,11 +1,12 @@
 /** The IBM pattern's and the ITGix article's steps on BookInfo, typed as they are there: `lateen up` and the stock kubectl. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { hasKubectl, run, startMesh, type Mesh } from '../kit/mesh.ts';
+import { run, startMesh, type Mesh } from '../kit/mesh.ts';
+import { KUBECTL } from '../kit/kubectl.ts';
 import type { LoadOptions } from '../kit/load.ts';
 import type { Page } from '../kit/page.ts';
 
-const kubectlIsThere = await hasKubectl();
+const kubectlIsThere = KUBECTL !== null;
 
 describe.skipIf(!kubectlIsThere)('BookInfo in a mesh, steered by kubectl', () => {
   let mesh: Mesh;

@@ -105,17 +105,6 @@ export async function startMesh({ empty = false, args = [] }: MeshOptions = {}):
   };
 }
 
-/** True when kubectl is installed. Without it the caller may skip, unless LATEEN_REQUIRE_TOOLS=1 says it must be there. */
-export async function hasKubectl(): Promise<boolean> {
-  const found = await run('kubectl', ['version', '--client']).then(
-    ({ code }) => code === 0,
-    () => false,
-  );
-  if (!found && process.env['LATEEN_REQUIRE_TOOLS'] === '1')
-    throw new Error('kubectl is not installed, and LATEEN_REQUIRE_TOOLS=1');
-  return found;
-}
-
 export function run(file: string, args: readonly string[], input?: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
     // No kubeconfig of this machine, nor a proxy, may lead it elsewhere.
