@@ -60,6 +60,20 @@ for (const doc of globSync('{README,ARCHITECTURE,CONTRIBUTING,CHANGELOG}.md').co
   }
 }
 
+// npm drops optional packages of other platforms from a lockfile when it cannot see them, and `npm ci` fails then, everywhere.
+type Locked = {
+  readonly dependencies?: Record<string, string>;
+  readonly optionalDependencies?: Record<string, string>;
+};
+const locked = (JSON.parse(readFileSync('package-lock.json', 'utf8')) as { packages: Record<string, Locked> }).packages;
+const known = new Set(Object.keys(locked).map((path) => path.replace(/^.*node_modules\//, '')));
+for (const [path, entry] of Object.entries(locked)) {
+  for (const name of Object.keys({ ...entry.dependencies, ...entry.optionalDependencies })) {
+    if (!known.has(name))
+      faults.push(`package-lock.json: ${path === '' ? 'lateen' : path} needs ${name}, which is not in it`);
+  }
+}
+
 for (const fault of faults) console.error(fault);
 process.exitCode = faults.length === 0 ? 0 : 1;
 

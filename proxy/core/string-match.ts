@@ -53,7 +53,7 @@ export function headerPredicate(header: {
   return (headers) => {
     let i = indexOf(headers, name);
     if (i < 0) return matches(undefined);
-    for (; i >= 0; i = indexOf(headers, name, i + 2)) if (matches(headers[i + 1]!) !== invert) return !invert;
+    for (; i >= 0; i = indexOf(headers, name, i + 2)) if (matches(headers[i + 1]) !== invert) return !invert;
     return invert;
   };
 }

@@ -25,8 +25,10 @@ export type YamlDocument = {
   locate(path: Path, onKey: boolean): Place;
 };
 
-/** Aliases multiply: a few lines can stand for more values than memory holds. */
+/** Aliases multiply: a few lines can stand for more values than memory holds. A long text counts as several. */
 const MOST_VALUES = 1_000_000;
+/** Characters of a text that count as one value more. */
+const CHARACTERS_A_VALUE = 64;
 const DEEPEST = 100;
 /** Of one document. One refuses it already; hostile text could raise millions. */
 const MOST_FAULTS = 20;
@@ -96,7 +98,10 @@ class Reader {
   }
 
   #readPlain(node: Node, depth: number): unknown {
-    if (isScalar(node)) return node.value;
+    if (isScalar(node)) {
+      if (typeof node.value === 'string') this.#values += Math.floor(node.value.length / CHARACTERS_A_VALUE);
+      return node.value;
+    }
     if (isSeq(node)) return node.items.map((item) => this.read(item, depth + 1));
     if (isMap(node)) return this.#readMap(node.items, depth);
     return this.#fault('expected a value', node);

@@ -10,7 +10,7 @@ import type { Connection } from '../live/connection.ts';
 import type { BodyFraming, Downstream, DownstreamEvents } from '../live/stream.ts';
 import { BatchWriter } from '../wire/batch-writer.ts';
 import { BodyReader } from '../wire/http1-body.ts';
-import { CR, TOKEN } from '../wire/http1-fields.ts';
+import { CR, LF, TOKEN } from '../wire/http1-fields.ts';
 import {
   findHeadEnd,
   hasBareLineFeed,
@@ -53,6 +53,8 @@ export class Http1Downstream implements Downstream {
   #reader: BodyReader | null = null;
   #head: RequestHead | null = null;
   #bodyStarted = false;
+  /** The request body broke the rules, or did not come in time. */
+  #bodyFailed = false;
   #requestDone = false;
   #responseDone = false;
   #headSent = false;
@@ -65,11 +67,13 @@ export class Http1Downstream implements Downstream {
   /** Bytes that are not consumed yet. */
   #carry: Buffer | null = null;
   #scanned = 0;
+  /** The one empty line that may stand before a request line has come. */
+  #emptyLine = false;
   #paused = false;
   #parsing = false;
   #lingered = 0;
   #draining = false;
-  /** `performance.now()` of the last progress, and of the first byte of the head that is being read (0: none). */
+  /** `performance.now()` of the last progress, and of the first byte of the head that is being read (0: none) or of the linger. */
   #activeMs = performance.now();
   #headStartMs = 0;
 
@@ -124,8 +128,11 @@ export class Http1Downstream implements Downstream {
     this.#bodiless = head.method === 'HEAD' || status === 204 || status === 304;
     this.#chunkedOut = !this.#bodiless && head.minor === 1 && (framing === 'chunked' || framing === 'close');
     const endsWithConnection = !this.#bodiless && head.minor === 0 && (framing === 'chunked' || framing === 'close');
-    this.#keepAlive = head.keepAlive && !endsWithConnection && !this.#draining && this.#willFinishRequest();
     const isTunnel = status === 101 || (head.method === 'CONNECT' && status < 300);
+    // After a CONNECT that failed, what the client sent ahead of its answer must not be read as requests.
+    const failedTunnel = head.method === 'CONNECT' && !isTunnel;
+    this.#keepAlive =
+      head.keepAlive && !endsWithConnection && !failedTunnel && !this.#draining && this.#willFinishRequest();
     const connection = isTunnel ? '' : this.#keepAlive ? (head.minor === 0 ? 'keep-alive' : '') : 'close';
     this.#out.text(responseHead(status, reason, headers, this.#chunkedOut, connection));
   }
@@ -183,16 +190,21 @@ export class Http1Downstream implements Downstream {
   sweep(now: number): void {
     if (this.#state === 'closed') return;
     const idle = now - this.#activeMs;
-    if (this.#state === 'head') {
+    if (this.socket.writableLength > 0 && idle > this.#limits.writeTimeout) this.socket.destroy();
+    else if (this.#state === 'head') {
       if (this.#headStartMs > 0) {
         if (now - this.#headStartMs > this.#limits.headTimeout)
           this.#refuse({ problem: true, status: 408, details: 'http1.head_timeout' });
       } else if (idle > this.#limits.idleTimeout) this.socket.destroy();
     } else if (this.#state === 'linger') {
-      if (idle > 1000) this.socket.destroy();
+      // A slow reader of a long last answer is given the time of a slow reader.
+      if (this.socket.writableLength > 0) return;
+      if (idle > this.#limits.lingerTimeout || now - this.#headStartMs > this.#limits.headTimeout)
+        this.socket.destroy();
     } else if (!this.#requestDone && this.#bodyStarted && !this.#paused && idle > this.#limits.bodyTimeout) {
+      this.#bodyFailed = true;
       this.#events?.onRequestProblem('request_body_timeout');
-    } else if (this.socket.writableNeedDrain && idle > this.#limits.writeTimeout) this.socket.destroy();
+    }
   }
 
   #onData(bytes: Buffer): void {
@@ -211,7 +223,8 @@ export class Http1Downstream implements Downstream {
     this.#parsing = true;
     let progress = true;
     while (progress && this.#carry !== null) {
-      if (this.#state === 'head') progress = this.#readHead();
+      // Who does not read the answers gets no further ones made: pipelining would fill our memory with them.
+      if (this.#state === 'head') progress = !this.socket.writableNeedDrain && this.#readHead();
       else if (this.#state === 'open' && this.#bodyStarted && !this.#requestDone) progress = this.#readBody();
       else progress = false;
     }
@@ -220,34 +233,42 @@ export class Http1Downstream implements Downstream {
     this.flush();
     const waiting = this.#carry?.length ?? 0;
     if (this.#state === 'open' && waiting > this.#limits.pipelineBytes) this.#pause();
+    if (this.#state === 'head' && waiting > 0 && this.socket.writableNeedDrain) this.#pause();
   }
 
   #readHead(): boolean {
     const bytes = this.#carry!;
-    let from = 0;
-    // One empty line before a request line is allowed (RFC 9112 section 2.2).
-    if (this.#scanned === 0 && bytes[0] === 13 && bytes[1] === 10) from = 2;
+    if (bytes[0] === CR && !this.#emptyLine && (bytes.length === 1 || bytes[1] === LF)) return this.#skipEmptyLine();
     if (this.#headStartMs === 0) this.#headStartMs = this.#activeMs;
-    const end = findHeadEnd(bytes, from, this.#scanned);
+    const end = findHeadEnd(bytes, 0, this.#scanned);
     if (end < 0) {
-      if (bytes.length - from > this.#limits.head.maxBytes)
+      if (bytes.length > this.#limits.head.maxBytes)
         this.#refuse({ problem: true, status: 431, details: 'http1.headers_too_large' });
       // A TLS hello, a binary protocol: nothing after such a byte can make it a request line.
-      else if (bytes.length > from && bytes[from] !== CR && TOKEN[bytes[from]!] !== 1)
-        this.#refuse({ problem: true, status: 400, details: 'http1.invalid_method' });
-      else if (hasBareLineFeed(bytes, from, this.#scanned))
+      else if (TOKEN[bytes[0]!] !== 1) this.#refuse({ problem: true, status: 400, details: 'http1.invalid_method' });
+      else if (hasBareLineFeed(bytes, 0, this.#scanned))
         this.#refuse({ problem: true, status: 400, details: 'http1.bare_line_feed' });
-      else this.#scanned = bytes.length - from;
+      else this.#scanned = bytes.length;
       return false;
     }
     this.#scanned = 0;
-    const head = parseRequestHead(bytes, from, end, this.#limits.head);
+    this.#emptyLine = false;
+    const head = parseRequestHead(bytes, 0, end, this.#limits.head);
     if (head.problem) return this.#refuse(head);
     const target = targetOf(head);
     if (target.problem) return this.#refuse(target);
     const next = end + 4;
     this.#carry = next < bytes.length ? bytes.subarray(next) : null;
-    this.#begin(head, target, next - from);
+    this.#begin(head, target, next);
+    return true;
+  }
+
+  /** One empty line before a request line is allowed (RFC 9112 section 2.2); it begins no request. */
+  #skipEmptyLine(): boolean {
+    const bytes = this.#carry!;
+    if (bytes.length === 1) return false;
+    this.#emptyLine = true;
+    this.#carry = bytes.length > 2 ? bytes.subarray(2) : null;
     return true;
   }
 
@@ -262,6 +283,7 @@ export class Http1Downstream implements Downstream {
     this.#headSent = false;
     this.#leftAny = false;
     this.#bodyStarted = false;
+    this.#bodyFailed = false;
     const events = this.#handler.onRequest(this.info, head, target, headBytes, startMs, this);
     // An answer given at once ended the exchange before its events were known.
     if (this.#state === 'open' && this.#head === head && !(this.#responseDone && this.#requestDone)) {
@@ -280,7 +302,7 @@ export class Http1Downstream implements Downstream {
     if (this.#state !== 'open') return false;
     if (stop < bytes.length && reader.problem === null) this.#carry = bytes.subarray(stop);
     if (reader.problem !== null) {
-      this.#keepAlive = false;
+      this.#bodyFailed = true;
       events.onRequestProblem(reader.problem.details);
       return false;
     }
@@ -299,7 +321,7 @@ export class Http1Downstream implements Downstream {
 
   /** False when an unread body would have to be drained before the next request could be told from it. */
   #willFinishRequest(): boolean {
-    return this.#requestDone || this.#bodyStarted;
+    return this.#requestDone || (this.#bodyStarted && !this.#bodyFailed);
   }
 
   #exchangeMayBeOver(): void {
@@ -313,6 +335,8 @@ export class Http1Downstream implements Downstream {
     this.#reader = null;
     if (!this.#keepAlive) return this.#finish();
     this.#state = 'head';
+    // What came ahead begins to count as a request now.
+    if (this.#carry !== null) this.#activeMs = performance.now();
     this.#resume();
     if (this.#draining && this.#carry === null) this.socket.end();
     else if (!this.#parsing && this.#carry !== null) this.#advance();
@@ -324,6 +348,7 @@ export class Http1Downstream implements Downstream {
     this.#state = 'linger';
     this.#carry = null;
     this.#activeMs = performance.now();
+    this.#headStartMs = this.#activeMs;
     this.#resume();
     this.socket.end();
   }
@@ -359,6 +384,7 @@ export class Http1Downstream implements Downstream {
   #onDrain(): void {
     this.#activeMs = performance.now();
     this.#events?.onDownstreamDrain();
+    if (this.#state === 'head') this.#resume();
   }
 
   /** The client's FIN: between requests it is the end; during one the client is gone, as Envoy and Node see it. */

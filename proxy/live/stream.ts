@@ -74,8 +74,14 @@ export type Upstream = {
 };
 
 export type UpstreamProblem =
-  /** The connection ended. `sent`: request bytes may have reached the server. `reused`: it had served before. */
-  | { readonly kind: 'reset'; readonly cause: string; readonly reused: boolean; readonly gotBytes: boolean }
+  /** The connection ended. `reused`: it had served before. `gotBytes`: some of an answer had come. `unsent`: no byte of the request left. */
+  | {
+      readonly kind: 'reset';
+      readonly cause: string;
+      readonly reused: boolean;
+      readonly gotBytes: boolean;
+      readonly unsent: boolean;
+    }
   /** What came is no valid response. */
   | { readonly kind: 'protocol'; readonly details: string };
 

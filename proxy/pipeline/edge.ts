@@ -7,6 +7,9 @@ const CONTROL = /^x-(?:envoy|istio|lateen)-/i;
 /** Between sidecars: what speaks for a proxy, and what is for proxies only. */
 const PEER = /^x-(?:envoy-(?:peer-metadata|peer-metadata-id|decorator-operation)|lateen-.*)$/i;
 
+/** What the client spoke. The scheme of an absolute target is only what it says, and others trust this header. */
+const SPOKEN = 'http';
+
 /** Takes away what the caller must not say, and adds what the next hop should know. */
 export function trustHeaders(x: Exchange): void {
   const { headers } = x;
@@ -14,14 +17,14 @@ export function trustHeaders(x: Exchange): void {
     case 'gateway':
       drop(headers, CONTROL);
       set(headers, 'x-forwarded-for', forwardedFor(headers, x.connection.remoteAddress));
-      set(headers, 'x-forwarded-proto', x.scheme);
+      set(headers, 'x-forwarded-proto', SPOKEN);
       break;
     case 'inbound':
       drop(headers, PEER);
-      if (indexOf(headers, 'x-forwarded-proto') < 0) headers.push('x-forwarded-proto', x.scheme);
+      if (indexOf(headers, 'x-forwarded-proto') < 0) headers.push('x-forwarded-proto', SPOKEN);
       break;
     case 'outbound':
-      if (indexOf(headers, 'x-forwarded-proto') < 0) headers.push('x-forwarded-proto', x.scheme);
+      if (indexOf(headers, 'x-forwarded-proto') < 0) headers.push('x-forwarded-proto', SPOKEN);
   }
 }
 

@@ -253,7 +253,8 @@ export class Forward implements UpstreamEvents, Waiter {
       return;
     }
     if (problem.kind === 'reset' && this.#lostRace(problem)) return;
-    if (this.#retries({ kind: 'reset', gotBytes: problem.kind === 'protocol' || problem.gotBytes })) return;
+    const { gotBytes, unsent } = problem.kind === 'protocol' ? { gotBytes: true, unsent: false } : problem;
+    if (this.#retries({ kind: 'reset', gotBytes, sent: !unsent })) return;
     if (problem.kind === 'protocol') return this.#fail({ kind: 'bad-response', cause: problem.details });
     this.#fail(
       cut
@@ -266,7 +267,7 @@ export class Forward implements UpstreamEvents, Waiter {
   #lostRace(problem: UpstreamProblem & { kind: 'reset' }): boolean {
     const { x } = this.#stream;
     if (!problem.reused || problem.gotBytes || this.#races >= MAX_RACES) return false;
-    if (!IDEMPOTENT.has(x.method) || !this.#replay.possible) return false;
+    if (!(IDEMPOTENT.has(x.method) || problem.unsent) || !this.#replay.possible) return false;
     this.#races++;
     this.#fresh = true;
     this.#tries--;

@@ -16,10 +16,10 @@ export type TcpEnd = {
 };
 
 export type TcpReport = {
-  onOpened(cluster: LiveCluster | null, endpoint: LiveEndpoint | null): void;
+  readonly onOpened: (cluster: LiveCluster | null, endpoint: LiveEndpoint | null) => void;
   /** As they pass: from the client, to the client. */
-  onBytes(received: number, sent: number): void;
-  onClosed(end: TcpEnd): void;
+  readonly onBytes: (received: number, sent: number) => void;
+  readonly onClosed: (end: TcpEnd) => void;
 };
 
 export function serveTcp(

@@ -1,6 +1,6 @@
 /** One HTTP/1.1 connection to an endpoint: sends a request, reads its response, and tells when it may be used again. */
 import type { Socket } from 'node:net';
-import type { HeaderList } from '../core/header-list.ts';
+import { remove, type HeaderList } from '../core/header-list.ts';
 import type { BodyFraming, Upstream, UpstreamEvents } from '../live/stream.ts';
 import { BatchWriter } from '../wire/batch-writer.ts';
 import { BodyReader, type BodyConsumer } from '../wire/http1-body.ts';
@@ -16,6 +16,9 @@ export type Http1Owner = {
 
 /** More informational responses than this before the final one is an attack. */
 const MAX_INFORMATIONAL = 16;
+
+/** Bytes that an idle connection's send buffer takes at once on every system (Linux: tcp_wmem begins with 16 kB). */
+const SMALL_REQUEST = 16_384;
 
 export class Http1Connection implements Upstream, BodyConsumer {
   readonly socket: Socket;
@@ -40,6 +43,11 @@ export class Http1Connection implements Upstream, BodyConsumer {
   #scanned = 0;
   #informational = 0;
   #gotBytes = false;
+  #paused = false;
+  /** Bytes of the request handed over so far, and in how many goes. */
+  #handed = 0;
+  #flushes = 0;
+  #unsent = false;
   #cause = '';
 
   constructor(socket: Socket, owner: Http1Owner) {
@@ -50,7 +58,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
     socket.on('data', (bytes: Buffer) => this.#onData(bytes));
     socket.on('drain', () => this.#events?.onUpstreamDrain());
     socket.on('end', () => this.#onEnd());
-    socket.on('error', (error: NodeJS.ErrnoException) => (this.#cause = error.code ?? error.message));
+    socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
     socket.on('close', () => this.#onClose());
   }
 
@@ -68,11 +76,14 @@ export class Http1Connection implements Upstream, BodyConsumer {
     this.#scanned = 0;
     this.#informational = 0;
     this.#gotBytes = false;
+    this.#handed = head.length;
+    this.#flushes = 0;
     this.#out.text(head);
   }
 
   sendData(chunk: Buffer): boolean {
     if (this.#chunkedOut) this.#out.text(chunkLine(chunk.length));
+    this.#handed += chunk.length;
     this.#out.bytes(chunk);
     if (this.#chunkedOut) this.#out.text(CRLF);
     return !this.socket.writableNeedDrain;
@@ -84,14 +95,18 @@ export class Http1Connection implements Upstream, BodyConsumer {
   }
 
   flush(): void {
+    this.#flushes++;
     this.#out.flush();
   }
 
   pause(): void {
+    this.#paused = true;
     this.socket.pause();
   }
 
   resume(): void {
+    if (!this.#paused) return;
+    this.#paused = false;
     this.socket.resume();
   }
 
@@ -155,6 +170,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
       at = end + 4;
       if (head.status >= 100 && head.status < 200 && head.status !== 101) {
         if (++this.#informational > MAX_INFORMATIONAL) return this.#protocol('http1.too_many_informational');
+        remove(head.headers, 'content-length');
         events.onUpstreamInformational(upstreamHead(head, 'none', headBytes));
         if (this.#events !== events) return -1;
         continue;
@@ -164,6 +180,8 @@ export class Http1Connection implements Upstream, BodyConsumer {
   }
 
   #onFinalHead(head: ResponseHead, bytes: Buffer, at: number, headBytes: number, events: UpstreamEvents): number {
+    // No length may be told of what has no content, lest somebody waits for it (RFC 9110 section 8.6).
+    if (head.status === 101 || head.status === 204) remove(head.headers, 'content-length');
     if (head.status === 101) {
       // The tunnel begins right after the head: whatever came with it is the other protocol's.
       this.#carry = at < bytes.length ? Buffer.from(bytes.subarray(at)) : null;
@@ -192,6 +210,8 @@ export class Http1Connection implements Upstream, BodyConsumer {
     this.#events = null;
     this.#reader = null;
     this.served++;
+    // The client may be slow to take the end of this answer; the next one must be read all the same.
+    this.resume();
     // Reusable only when both messages ended exactly here (CVE-2025-4366: an undrained request body must not be reused).
     if (surplus || !this.#requestEnded || !this.#keepAlive) this.socket.destroy();
     else this.#owner.onIdle(this);
@@ -217,6 +237,12 @@ export class Http1Connection implements Upstream, BodyConsumer {
     }
   }
 
+  #onError({ code, message, syscall }: NodeJS.ErrnoException): void {
+    this.#cause = code ?? message;
+    // A small first write fits into an idle connection's buffer whole: when it fails, nothing of it has left.
+    this.#unsent = syscall === 'write' && this.#flushes <= 1 && this.#handed <= SMALL_REQUEST;
+  }
+
   #onClose(): void {
     this.closed = true;
     const events = this.#events;
@@ -227,6 +253,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
       cause: this.#cause,
       reused: this.served > 0,
       gotBytes: this.#gotBytes,
+      unsent: this.#unsent && !this.#gotBytes,
     });
   }
 }

@@ -56,7 +56,9 @@ export class Pool implements Http1Owner {
     }
     this.#cluster.pending++;
     this.#waiting.push(waiter);
-    if (this.#cluster.connections < maxConnections) this.#dial();
+    // One is always allowed: when other endpoints hold all connections, none of theirs would ever come back here (Envoy's rule too).
+    const none = this.#open.size + this.#dialing.size === 0;
+    if (none || this.#cluster.connections < maxConnections) this.#dial();
     return null;
   }
 

@@ -141,8 +141,9 @@ export class BodyReader {
 
 /** Trailers that would change framing, routing, identity or content when merged into headers never pass (RFC 9110 section 6.5.1). */
 const FORBIDDEN_TRAILER =
-  /^(?:transfer-encoding|content-.*|host|te|trailer|connection|keep-alive|proxy-.*|upgrade|expect|authorization|cookie|set-cookie|x-forwarded-.*|forwarded|x-envoy-.*|x-request-id|x-b3-.*|cache-control|range|if-.*|max-forwards|pragma|age|date|expires|location|vary|warning|www-authenticate|retry-after)$/i;
+  /^(?:transfer-encoding|content-.*|host|te|trailer|connection|keep-alive|proxy-.*|upgrade|expect|authorization|cookie|set-cookie|x-forwarded-.*|forwarded|via|x-real-ip|end-user|x-envoy-.*|x-istio-.*|x-lateen-.*|x-request-id|b3|x-b3-.*|traceparent|tracestate|cache-control|range|if-.*|max-forwards|pragma|age|date|expires|location|vary|warning|www-authenticate|retry-after)$/i;
 
 function dropForbidden(trailers: HeaderList): void {
-  for (let i = trailers.length - 2; i >= 0; i -= 2) if (FORBIDDEN_TRAILER.test(trailers[i]!)) trailers.splice(i, 2);
+  for (let i = trailers.length - 2; i >= 0; i -= 2)
+    if (FORBIDDEN_TRAILER.test(trailers[i]!.replaceAll('_', '-'))) trailers.splice(i, 2);
 }

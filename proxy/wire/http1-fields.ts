@@ -72,9 +72,12 @@ export function parseFields(
 
 const startsFolded = (byte: number): boolean => byte === SPACE || byte === TAB;
 
-/** Digits only, as RFC 9110 section 8.6 has it; -1 for anything else or what a double cannot count exactly. */
+/**
+ * Digits only, as RFC 9110 section 8.6 has it; -1 for anything else or what a double cannot count exactly, and for leading zeros:
+ * `010` is eight to readers of octal.
+ */
 export function parseContentLength(value: string): number {
-  if (value.length === 0 || value.length > 15) return -1;
+  if (value.length === 0 || value.length > 15 || (value.length > 1 && value.charCodeAt(0) === 48)) return -1;
   let n = 0;
   for (let i = 0; i < value.length; i++) {
     const digit = value.charCodeAt(i) - 48;

@@ -107,6 +107,7 @@ export function parseRequestHead(
   const raw: HeaderList = [];
   const problem = parseFields(bytes, text, start, p + 2, end + 2, limits.maxFields, raw);
   if (problem !== null) return problem;
+  if (text.includes('_')) dropLookalikes(raw);
   return requestOf(method, target, minor, raw);
 }
 
@@ -138,6 +139,18 @@ export function parseResponseHead(
 
 const LOWER_CASE = /[a-z]/;
 
+/** With `_` for `-`: CGI and its heirs take `content_length` for `content-length`, and a policy would not have seen it. */
+const LOOKALIKE =
+  /^(?:end-user|keep-alive|http2-settings|transfer-encoding|(?:content|proxy|x-forwarded|x-envoy|x-istio|x-lateen|x-b3)-.*|x-real-ip|x-request-id)$/;
+
+/** Fields that only pass for one of framing, routing or identity are dropped; other names with underscores are names like any. */
+function dropLookalikes(headers: HeaderList): void {
+  for (let i = headers.length - 2; i >= 0; i -= 2) if (isLookalike(headers[i]!)) headers.splice(i, 2);
+}
+
+const isLookalike = (name: string): boolean =>
+  name.includes('_') && LOOKALIKE.test(name.toLowerCase().replaceAll('_', '-'));
+
 const OTHER_VERSION = -2;
 
 /** Minor version of `HTTP/1.x` at `i`; OTHER_VERSION for another well-formed one; -1 for anything else. */
@@ -160,6 +173,7 @@ class Special {
   hosts = 0;
   expect: string | null = null;
   te: string | null = null;
+  trailer = false;
   keepAliveHint: string | null = null;
   problem: HeadProblem | null = null;
 }
@@ -182,9 +196,9 @@ function sortOut(raw: HeaderList, s: Special, isRequest: boolean): HeaderList {
   return raw;
 }
 
-/** Lengths of the names that `keep` knows (`http2-settings` is as long as `content-length`): te host expect upgrade connection keep-alive content-length proxy-connection transfer-encoding. */
+/** Lengths of the names that `keep` knows: te host expect upgrade trailer connection keep-alive content-length http2-settings proxy-connection transfer-encoding proxy-authorization. */
 const isSpecialLength = (n: number): boolean =>
-  n === 4 || n === 10 || n === 14 || n === 2 || n === 6 || n === 7 || n === 16 || n === 17;
+  n === 4 || n === 10 || n === 14 || n === 2 || n === 6 || n === 7 || n === 16 || n === 17 || n === 19;
 
 /** Notes what a field says; true when it stays in the list. */
 function keep(lower: string, value: string, s: Special, isRequest: boolean): boolean {
@@ -210,7 +224,7 @@ function keep(lower: string, value: string, s: Special, isRequest: boolean): boo
       return false;
     case 'expect':
       if (!isRequest) return true;
-      s.expect = value;
+      s.expect = s.expect === null ? value : `${s.expect},${value}`;
       return false;
     case 'te':
       s.te = value;
@@ -218,8 +232,13 @@ function keep(lower: string, value: string, s: Special, isRequest: boolean): boo
     case 'keep-alive':
       s.keepAliveHint = value;
       return false;
+    case 'trailer':
+      s.trailer = true;
+      return true;
     case 'proxy-connection':
     case 'http2-settings':
+    // Meant for the proxy it was sent to (RFC 9110 section 11.7.2), which is this one.
+    case 'proxy-authorization':
       return false;
     default:
       return true;
@@ -239,10 +258,14 @@ function requestOf(method: string, target: string, minor: number, raw: HeaderLis
     if (s.transferEncoding.toLowerCase() !== 'chunked') return refuse(501, 'http1.invalid_transfer_encoding');
     framing = 'chunked';
   }
+  // What follows the head of a CONNECT is the tunnel's; a body would make two readers disagree where that begins.
+  if (method === 'CONNECT' && framing !== 'none') return refuse(400, 'http1.connect_with_body');
+  if (s.trailer && framing !== 'chunked') remove(headers, 'trailer');
   if (s.expect !== null && s.expect.toLowerCase() !== '100-continue') return refuse(417, 'http1.unknown_expectation');
   const connection = readConnection(s.connection, minor, headers);
-  // h2c is a matter of two neighbours; it is dropped with its settings, and the request stays what it is.
-  const wanted = connection.upgrade && s.upgrade !== null && s.upgrade.toLowerCase() !== 'h2c' ? s.upgrade : null;
+  // h2c is a matter of two neighbours; it is dropped with its settings, and the request stays what it is. HTTP/1.0 knows no upgrade.
+  const upgrades = minor === 1 && connection.upgrade && s.upgrade !== null && s.upgrade.toLowerCase() !== 'h2c';
+  const wanted = upgrades ? s.upgrade : null;
   // An upgrade that carries a body is a way to disagree on where the tunnel begins.
   if (wanted !== null && framing !== 'none') return refuse(400, 'http1.upgrade_with_body');
   return {
@@ -318,27 +341,10 @@ function readConnection(
  * A peer may not take these away by naming them in Connection: framing, routing, identity and tracing depend on them
  * (request smuggling by hop-by-hop abuse).
  */
-const END_TO_END = new Set([
-  ...[
-    'host',
-    'content-length',
-    'content-type',
-    'authorization',
-    'cookie',
-    'set-cookie',
-    'x-request-id',
-    'forwarded',
-    'via',
-  ],
-  ...['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded-host', 'x-forwarded-client-cert', 'x-real-ip', 'end-user'],
-  ...[
-    'b3',
-    'x-b3-traceid',
-    'x-b3-spanid',
-    'x-b3-parentspanid',
-    'x-b3-sampled',
-    'x-b3-flags',
-    'traceparent',
-    'tracestate',
-  ],
-]);
+const END_TO_END = new Set(
+  [
+    'host content-length content-type authorization cookie set-cookie x-request-id forwarded via',
+    'x-forwarded-for x-forwarded-proto x-forwarded-host x-forwarded-client-cert x-real-ip end-user',
+    'b3 x-b3-traceid x-b3-spanid x-b3-parentspanid x-b3-sampled x-b3-flags traceparent tracestate',
+  ].flatMap((names) => names.split(' ')),
+);
