@@ -1,5 +1,5 @@
 /** What survives a restart: resources as they stand and every change made to them, in one SQLite file. */
-import { mkdirSync } from 'node:fs';
+import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Resource } from '#proxy/istio/resource.ts';
@@ -38,14 +38,28 @@ export type Journal = {
   append(change: Change, quiet: boolean): void;
   /** Numbers up to here may be given out without a note on disk; so a restart never gives one out twice. */
   reserve(revision: number): void;
-  /** Newest first. */
+  /** Newest first; fewer than the filter's limit when they are very large. */
   history(filter: HistoryFilter): Change[];
   close(revision: number): void;
 };
 
-/** How many changes the history keeps. */
-const KEPT_CHANGES = 10_000;
-const PRUNE_EVERY = 500;
+export type JournalLimits = {
+  /** How many changes the history keeps, and how many bytes of them. */
+  readonly changes: number;
+  readonly bytes: number;
+  /** What is older than that is dropped after so many changes, or so many bytes. */
+  readonly pruneEvery: { readonly changes: number; readonly bytes: number };
+  /** Of one answer about the history, which ends with the change that exceeds them. */
+  readonly toldCharacters: number;
+};
+
+const LIMITS: JournalLimits = {
+  changes: 10_000,
+  bytes: 256 * 1024 * 1024,
+  pruneEvery: { changes: 500, bytes: 32 * 1024 * 1024 },
+  toldCharacters: 16 * 1024 * 1024,
+};
+
 /** Numbers reserved at a time. */
 const RESERVE = 1000;
 
@@ -64,17 +78,21 @@ const SCHEMA = `
  * Opens (or makes) `DIR/journal.db`; null keeps everything in memory. WAL with synchronous=FULL: a change that was
  * acknowledged is on disk (https://sqlite.org/pragma.html#pragma_synchronous). Throws when another process has it open.
  */
-export const openJournal = (dir: string | null): Journal => new SqliteJournal(openDatabase(dir));
+export const openJournal = (dir: string | null, limits = LIMITS): Journal =>
+  new SqliteJournal(openDatabase(dir), limits);
 
 class SqliteJournal implements Journal {
   readonly revision: number;
   readonly #db: DatabaseSync;
   readonly #statements: ReturnType<typeof statementsOf>;
+  readonly #limits: JournalLimits;
   #reservedTo: number;
   #appended = 0;
+  #appendedBytes = 0;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, limits: JournalLimits) {
     this.#db = db;
+    this.#limits = limits;
     this.#statements = statementsOf(db);
     const reserved = db.prepare(`SELECT value FROM meta WHERE key = 'reserved'`).get();
     this.revision = Number(reserved?.['value'] ?? 0);
@@ -88,24 +106,35 @@ class SqliteJournal implements Journal {
 
   reserve(revision: number): void {
     if (revision <= this.#reservedTo) return;
-    this.#reservedTo = revision + RESERVE;
-    this.#statements.setReserved.run(String(this.#reservedTo));
+    const upTo = revision + RESERVE;
+    this.#statements.setReserved.run(String(upTo));
+    this.#reservedTo = upTo;
   }
 
   append(change: Change, quiet: boolean): void {
+    const reserved = this.#reservedTo;
     this.#db.exec('BEGIN');
     try {
       this.#write(change, quiet);
       this.#db.exec('COMMIT');
     } catch (error) {
-      this.#db.exec('ROLLBACK');
+      // A full disk ends the transaction by itself (https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction).
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.#reservedTo = reserved;
       throw error;
     }
   }
 
   history({ kind, namespace, name, limit = 100 }: HistoryFilter): Change[] {
     const wanted = { $kind: kind ?? null, $namespace: namespace ?? null, $name: name ?? null, $limit: limit };
-    return this.#statements.select.all(wanted).map(changeOf);
+    const changes: Change[] = [];
+    let characters = 0;
+    for (const row of this.#statements.select.iterate(wanted)) {
+      changes.push(changeOf(row));
+      characters += String(row['body'] ?? '').length;
+      if (characters > this.#limits.toldCharacters) break;
+    }
+    return changes;
   }
 
   close(revision: number): void {
@@ -121,7 +150,13 @@ class SqliteJournal implements Journal {
     else upsert.run(c.kind, c.namespace, c.name, body);
     if (quiet) return;
     insert.run(c.revision, c.at, c.author.via, c.author.user, c.verb, c.kind, c.namespace, c.name, body);
-    if (++this.#appended % PRUNE_EVERY === 0) prune.run(KEPT_CHANGES);
+    this.#appended += 1;
+    this.#appendedBytes += body?.length ?? 0;
+    const { changes, bytes, pruneEvery } = this.#limits;
+    if (this.#appended < pruneEvery.changes && this.#appendedBytes < pruneEvery.bytes) return;
+    prune.run(changes, bytes);
+    this.#appended = 0;
+    this.#appendedBytes = 0;
   }
 }
 
@@ -132,7 +167,9 @@ function statementsOf(db: DatabaseSync) {
     upsert: db.prepare('INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)'),
     remove: db.prepare('DELETE FROM resources WHERE kind = ? AND namespace = ? AND name = ?'),
     prune: db.prepare(
-      'DELETE FROM changes WHERE revision NOT IN (SELECT revision FROM changes ORDER BY revision DESC LIMIT ?)',
+      `DELETE FROM changes WHERE revision NOT IN (SELECT revision FROM (
+         SELECT revision, row_number() OVER newer AS place, sum(coalesce(octet_length(body), 0)) OVER newer AS bytes
+         FROM changes WINDOW newer AS (ORDER BY revision DESC)) WHERE place <= ? AND bytes <= ?)`,
     ),
     select: db.prepare(
       `SELECT * FROM changes WHERE ($kind IS NULL OR kind = $kind) AND ($namespace IS NULL OR namespace = $namespace)
@@ -146,6 +183,8 @@ function openDatabase(dir: string | null): DatabaseSync {
   const file = dir === null ? ':memory:' : join(dir, 'journal.db');
   const db = new DatabaseSync(file);
   try {
+    // Secrets are in it. The files that SQLite puts beside it take its mode over.
+    if (dir !== null) chmodSync(file, 0o600);
     // Exclusive: two control planes on one journal would give out the same revision twice.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     db.exec(SCHEMA);

@@ -1,5 +1,6 @@
 /** The store: an index in memory over the journal, and the recent changes for whoever watches. */
 import { keyOf, type Resource } from '#proxy/istio/resource.ts';
+import { Backlog } from './backlog.ts';
 import { openJournal, type Change, type HistoryFilter, type Journal } from './journal.ts';
 import { revise, whatChanged } from './revise.ts';
 import { Shelf } from './shelf.ts';
@@ -9,9 +10,6 @@ export type HistoryStore = Store & {
   /** Changes people made (not of status, not the runner's Pods), newest first. */
   history(filter: HistoryFilter): readonly Change[];
 };
-
-/** How many changes a watcher can lag behind before it must list again. */
-const KEPT_EVENTS = 5000;
 
 /** What the runner makes of Deployments is made anew at each start, so it is not kept on disk. */
 const EPHEMERAL: ReadonlySet<string> = new Set(['Pod', 'EndpointSlice', 'ReplicaSet', 'Event', 'Lease']);
@@ -25,18 +23,16 @@ class JournalStore implements HistoryStore {
   readonly #shelves = new Map<string, Shelf>();
   /** Keys of what is not in the journal. */
   readonly #ephemeral = new Set<string>();
-  readonly #events: StoreEvent[] = [];
+  readonly #backlog: Backlog;
   readonly #listeners = new Set<(event: StoreEvent) => void>();
   readonly #undelivered: StoreEvent[] = [];
   #delivering = false;
   #revision: number;
-  /** The revision before the oldest event that is kept. */
-  #horizon: number;
 
   constructor(journal: Journal) {
     this.#journal = journal;
     this.#revision = journal.revision;
-    this.#horizon = journal.revision;
+    this.#backlog = new Backlog(journal.revision);
     for (const resource of journal.resources()) this.#shelf(resource.kind).set(deepFreeze(resource));
   }
 
@@ -58,13 +54,14 @@ class JournalStore implements HistoryStore {
       const now = before === null ? 'it is gone' : `it is at ${before.metadata.resourceVersion}`;
       throw new ConflictError(`expected ${keyOf(resource)} at resourceVersion ${expect}, but ${now}`);
     }
-    const given = JSON.parse(JSON.stringify(resource)) as Resource;
+    const text = JSON.stringify(resource);
+    const given = JSON.parse(text) as Resource;
     const revision = this.#revision + 1;
     const after = deepFreeze(revise(given, before, revision));
     if (after === before) return before;
     const quiet = before !== null && whatChanged(before, after) === 'status';
     const type = before === null ? 'ADDED' : 'MODIFIED';
-    this.#commit({ type, resource: after, before, revision }, author, quiet);
+    this.#commit({ type, resource: after, before, revision }, author, { quiet, characters: text.length });
     return after;
   }
 
@@ -73,7 +70,8 @@ class JournalStore implements HistoryStore {
     if (before === undefined) return undefined;
     const revision = this.#revision + 1;
     const metadata = { ...before.metadata, resourceVersion: String(revision) };
-    this.#commit({ type: 'DELETED', resource: deepFreeze({ ...before, metadata }), before, revision }, author, false);
+    const event: StoreEvent = { type: 'DELETED', resource: deepFreeze({ ...before, metadata }), before, revision };
+    this.#commit(event, author, { quiet: false, characters: JSON.stringify(before).length });
     return before;
   }
 
@@ -85,7 +83,7 @@ class JournalStore implements HistoryStore {
   }
 
   since(revision: number): readonly StoreEvent[] | null {
-    return revision < this.#horizon ? null : this.#events.slice(firstAfter(this.#events, revision));
+    return this.#backlog.since(revision);
   }
 
   history(filter: HistoryFilter): readonly Change[] {
@@ -102,7 +100,7 @@ class JournalStore implements HistoryStore {
     return shelf;
   }
 
-  #commit(event: StoreEvent, author: Author, quiet: boolean): void {
+  #commit(event: StoreEvent, author: Author, { quiet, characters }: { quiet: boolean; characters: number }): void {
     const { resource, revision } = event;
     const key = keyOf(resource);
     if (event.before === null && author.via === 'runner' && EPHEMERAL.has(resource.kind)) this.#ephemeral.add(key);
@@ -115,10 +113,7 @@ class JournalStore implements HistoryStore {
       this.#ephemeral.delete(key);
       this.#shelf(resource.kind).delete(resource);
     }
-    this.#events.push(event);
-    if (this.#events.length > KEPT_EVENTS * 1.2) {
-      this.#horizon = this.#events.splice(0, this.#events.length - KEPT_EVENTS).at(-1)!.revision;
-    }
+    this.#backlog.push(event, characters);
     this.#undelivered.push(event);
     this.#deliver();
   }
@@ -149,18 +144,6 @@ function changeOf(event: StoreEvent, author: Author): Change {
   const resource = event.type === 'DELETED' ? null : event.resource;
   const { namespace, name } = metadata;
   return { revision: event.revision, at: new Date().toISOString(), author, verb, kind, namespace, name, resource };
-}
-
-/** Index of the first event newer than `revision`; events are in order. */
-function firstAfter(events: readonly StoreEvent[], revision: number): number {
-  let low = 0;
-  let high = events.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (events[middle]!.revision <= revision) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 function deepFreeze<T>(value: T): T {

@@ -1,5 +1,4 @@
 /** Host names: short ones made full, wildcards, and the names by which a virtual host answers. */
-import type { MeshService } from './services.ts';
 
 /** `reviews` → `reviews.default.svc.cluster.local`; names with a dot, `*` and addresses stay (ResolveShortnameToFQDN). Lower case. */
 export function resolveHost(host: string, namespace: string, suffix: string): string {
@@ -59,14 +58,22 @@ export class HostMap<T> {
 
 /**
  * The domains of a service's virtual host for a client in `namespace`: full name, `reviews` (same namespace only),
- * `reviews.default`, `reviews.default.svc`, and its virtual addresses. A trailing dot and a port are the router's matter.
+ * `reviews.default`, `reviews.default.svc`, and its virtual addresses. A ServiceEntry under a cluster name has them, too
+ * (GenerateAltVirtualHosts asks for the name alone). A trailing dot and a port are the router's matter.
  */
-export function domainsOf(service: MeshService, namespace: string, suffix: string): string[] {
+export function domainsOf(
+  service: { readonly host: string; readonly addresses: readonly string[] },
+  namespace: string,
+  suffix: string,
+): string[] {
   const domains = [service.host];
-  const short = `${service.name}.${service.namespace}.svc`;
-  if (service.host === `${short}.${suffix}`) {
-    if (service.namespace === namespace) domains.push(service.name);
-    domains.push(`${service.name}.${service.namespace}`, short);
+  const end = `.svc.${suffix}`;
+  const [name = '', home = '', ...more] = service.host.endsWith(end)
+    ? service.host.slice(0, -end.length).split('.')
+    : [];
+  if (name !== '' && name !== '*' && home !== '' && more.length === 0) {
+    if (home === namespace) domains.push(name);
+    domains.push(`${name}.${home}`, `${name}.${home}.svc`);
   }
   for (const address of service.addresses) domains.push(address.toLowerCase());
   return domains;

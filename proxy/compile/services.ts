@@ -4,6 +4,7 @@ import type { Resource, ResourceSet } from '../istio/resource.ts';
 import type { ServiceEntrySpec } from '../istio/service-entry.ts';
 import type { WorkloadEntrySpec } from '../istio/workload-entry.ts';
 import type { MeshSettings } from './defaults.ts';
+import { resolveHost } from './hosts.ts';
 import { protocolNamed, protocolOfPort, type Protocol } from './protocol.ts';
 
 export type ServicePort = {
@@ -47,7 +48,10 @@ export type MeshService = {
 /** Every service of the mesh, in the order in which they win a host: Kubernetes' first, then by age. */
 export function readServices(resources: ResourceSet, mesh: MeshSettings): readonly MeshService[] {
   const services = resources.list<ServiceSpec>('Service').map((r) => fromService(r, mesh.domainSuffix));
-  return [...services, ...resources.list<ServiceEntrySpec>('ServiceEntry').flatMap(fromEntry)];
+  return [
+    ...services,
+    ...resources.list<ServiceEntrySpec>('ServiceEntry').flatMap((r) => fromEntry(r, mesh.domainSuffix)),
+  ];
 }
 
 const EXPORT_TO = 'networking.istio.io/exportTo';
@@ -76,7 +80,7 @@ function fromService(resource: Resource<ServiceSpec>, suffix: string): MeshServi
   };
 }
 
-function fromEntry(resource: Resource<ServiceEntrySpec>): readonly MeshService[] {
+function fromEntry(resource: Resource<ServiceEntrySpec>, suffix: string): readonly MeshService[] {
   const { metadata, spec } = resource;
   const ports = (spec.ports ?? []).flatMap((p): ServicePort[] => {
     // Not sniffed: what an outside service speaks is opaque unless it is declared.
@@ -84,7 +88,8 @@ function fromEntry(resource: Resource<ServiceEntrySpec>): readonly MeshService[]
     return protocol === null ? [] : [{ number: p.number, name: p.name, protocol, target: p.targetPort ?? null }];
   });
   return spec.hosts.map((host) => ({
-    host: host.toLowerCase(),
+    // A short name is made full, as in every resource that may refer to it; Istio leaves it, and nothing ever meets it then.
+    host: resolveHost(host, metadata.namespace, suffix),
     name: host.toLowerCase(),
     namespace: metadata.namespace,
     ports,

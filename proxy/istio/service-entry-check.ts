@@ -19,7 +19,7 @@ export const checkServiceEntry: Check<ServiceEntrySpec> = (spec, report, meta) =
     if (!host.includes('.'))
       report
         .at('hosts', i)
-        .warning('is a short name, which clients find only under exactly this name; better a full one');
+        .warning('is a short name and is completed to NAME.NAMESPACE.svc.cluster.local; better a full one');
   }
   for (const [i, address] of addresses.entries()) {
     const outside = address.includes('/') && resolution !== 'NONE' && resolution !== 'STATIC';

@@ -36,6 +36,7 @@ export class Forward implements UpstreamEvents, Waiter {
   #headAttempt = 0;
   #over = false;
   #headSeen = false;
+  #starting = false;
   readonly #replay = new Replay();
   #requestEnded = false;
   #trailers: HeaderList = [];
@@ -66,8 +67,12 @@ export class Forward implements UpstreamEvents, Waiter {
     this.#route.rewrite?.(x);
     const timeout = requestTimeout(this.#route.route.timeout, x);
     if (timeout !== null) this.#timer = env.clock.add(timeout, onTimeout, this);
+    this.#starting = true;
     this.try();
-    if (!this.#requestEnded) down.startBody();
+    this.#starting = false;
+    // The head waits for the part of the body that came with it: one write for both.
+    if (this.#requestEnded) this.#upstream?.flush();
+    else down.startBody();
   }
 
   /** The client is gone, or the request is answered otherwise. */
@@ -146,6 +151,7 @@ export class Forward implements UpstreamEvents, Waiter {
     connection.send(x.method, this.#requestHead(), framing, this);
     for (const chunk of this.#replay.take()) connection.sendData(chunk);
     if (this.#requestEnded && framing !== 'none') connection.sendEnd(this.#trailers);
+    if (this.#starting) return;
     connection.flush();
     if (!this.#requestEnded) down.resumeBody();
   }

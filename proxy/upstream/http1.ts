@@ -44,9 +44,10 @@ export class Http1Connection implements Upstream, BodyConsumer {
   #informational = 0;
   #gotBytes = false;
   #paused = false;
-  /** Bytes of the request handed over so far, and in how many goes. */
+  /** Of the request, bytes: handed over, and those of them that were handed to the socket, in how many writes. */
   #handed = 0;
-  #flushes = 0;
+  #flushed = 0;
+  #writes = 0;
   #unsent = false;
   #cause = '';
 
@@ -77,7 +78,8 @@ export class Http1Connection implements Upstream, BodyConsumer {
     this.#informational = 0;
     this.#gotBytes = false;
     this.#handed = head.length;
-    this.#flushes = 0;
+    this.#flushed = 0;
+    this.#writes = 0;
     this.#out.text(head);
   }
 
@@ -90,12 +92,17 @@ export class Http1Connection implements Upstream, BodyConsumer {
   }
 
   sendEnd(trailers: HeaderList): void {
-    if (this.#chunkedOut) this.#out.text(lastChunk(trailers));
+    if (this.#chunkedOut) {
+      this.#handed++;
+      this.#out.text(lastChunk(trailers));
+    }
     this.#requestEnded = true;
   }
 
   flush(): void {
-    this.#flushes++;
+    if (this.#flushed === this.#handed) return;
+    this.#flushed = this.#handed;
+    this.#writes++;
     this.#out.flush();
   }
 
@@ -240,7 +247,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
   #onError({ code, message, syscall }: NodeJS.ErrnoException): void {
     this.#cause = code ?? message;
     // A small first write fits into an idle connection's buffer whole: when it fails, nothing of it has left.
-    this.#unsent = syscall === 'write' && this.#flushes <= 1 && this.#handed <= SMALL_REQUEST;
+    this.#unsent = syscall === 'write' && this.#writes <= 1 && this.#handed <= SMALL_REQUEST;
   }
 
   #onClose(): void {

@@ -28,7 +28,7 @@ export async function startPlace(options: Omit<TestProxyOptions, 'endpoints'> = 
     let reader = new LlhttpReader('request');
     let listed = 0;
     let answered = 0;
-    socket.on('data', (bytes) => {
+    socket.on('data', (bytes: Buffer) => {
       reader.feed(bytes);
       for (; listed < reader.messages.length; listed++) seen.push(reader.messages[listed]!);
       if (reader.error !== null) broken.push(`${reader.error} in ${JSON.stringify(bytes.latin1Slice())}`);
@@ -82,7 +82,7 @@ export async function talk(
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const { promise, resolve } = Promise.withResolvers<Talk['ended']>();
   const enough = (): boolean => reader.messages.filter((m) => m.complete && m.status >= 200).length >= expect;
-  socket.on('data', (bytes) => {
+  socket.on('data', (bytes: Buffer) => {
     reader.feed(bytes);
     if (enough()) resolve('open');
   });
