@@ -83,6 +83,8 @@ class Main implements Proxy {
   readonly #bindProblems = new Map<string, BindProblem>();
   #admin: AdminServers | null = null;
   #becomeReady: () => void = () => undefined;
+  /** A first configuration is in force. */
+  #applied = false;
   #isReady = false;
   /** Errors that have been logged and are still there. */
   #problems: ReadonlySet<string> = new Set();
@@ -117,6 +119,7 @@ class Main implements Proxy {
       {
         onApplied: (version) => this.#onApplied(version),
         onBindProblem: (problem) => this.#onBindProblem(problem),
+        onBindRecovered: (listener) => this.#onBindRecovered(listener),
         onAnnouncement: (worker, announcement) => this.#reader.accept(worker, announcement),
         onSpans: (batch) => this.#spans.push(batch),
         onGone: (worker) => this.#reader.retire(worker),
@@ -200,10 +203,8 @@ class Main implements Proxy {
   #onApplied(version: string): void {
     const applied = this.#applier.current;
     if (applied === null || applied.snapshot.version !== version) return;
-    if (!this.#isReady && this.#bindProblems.size === 0) {
-      this.#isReady = true;
-      this.#becomeReady();
-    }
+    this.#applied = true;
+    this.#checkReady();
     const { node } = this.#options;
     this.#control?.report({
       revision: applied.revision,
@@ -225,9 +226,22 @@ class Main implements Proxy {
     this.#bindProblems.set(problem.listener, problem);
   }
 
+  #onBindRecovered(listener: string): void {
+    this.#bindProblems.delete(listener);
+    this.#log.info(`listener ${listener} is bound`);
+    this.#checkReady();
+  }
+
+  #checkReady(): void {
+    if (this.#isReady || !this.#applied || this.#bindProblems.size > 0) return;
+    this.#isReady = true;
+    this.#becomeReady();
+  }
+
   #context(): AdminContext {
     const notReady = (): readonly string[] => [
-      ...(this.#isReady ? [] : ['no configuration is in force yet']),
+      ...(this.#isReady || this.#applied ? [] : ['no configuration is in force yet']),
+      ...(this.#isReady ? [] : [...this.#bindProblems.values()].map((p) => `cannot listen on ${p.address}:${p.port}`)),
       ...(this.#failing ? ['health checks are made to fail'] : []),
       ...(this.#draining === null ? [] : ['draining']),
     ];

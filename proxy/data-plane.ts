@@ -57,6 +57,7 @@ export function createDataPlane(
   const listeners = new Listeners(
     (name, socket, connection) => ingress.accept(name, socket, connection),
     (problem) => post({ kind: 'bind-problem', problem }),
+    (listener) => post({ kind: 'bind-recovered', listener }),
     limits.maxConnections,
   );
   const sweeper = setInterval(() => {

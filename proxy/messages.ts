@@ -29,6 +29,8 @@ export type ToWorker =
 export type FromWorker =
   | { readonly kind: 'applied'; readonly version: string }
   | { readonly kind: 'bind-problem'; readonly problem: BindProblem }
+  /** The listener of an earlier bind-problem is bound, or not wanted any more. */
+  | { readonly kind: 'bind-recovered'; readonly listener: string }
   | { readonly kind: 'announce'; readonly announcement: Announcement }
   | { readonly kind: 'spans'; readonly batch: SpanBatch }
   | { readonly kind: 'clusters'; readonly id: number; readonly clusters: readonly ClusterState[] }

@@ -12,6 +12,7 @@ export type WorkerEvents = {
   /** Every worker has put this version in force. */
   onApplied(version: string): void;
   onBindProblem(problem: BindProblem): void;
+  onBindRecovered(listener: string): void;
   /** `worker` numbers threads; a replacement has a number of its own. */
   onAnnouncement(worker: number, announcement: Announcement): void;
   onSpans(batch: SpanBatch): void;
@@ -131,6 +132,8 @@ export class Workers {
         return;
       case 'bind-problem':
         return this.#events.onBindProblem(message.problem);
+      case 'bind-recovered':
+        return this.#events.onBindRecovered(message.listener);
       case 'announce':
         return this.#events.onAnnouncement(thread.number, message.announcement);
       case 'spans':

@@ -21,6 +21,7 @@ const REBIND_MS = 500;
 export class Listeners {
   readonly #accept: Accept;
   readonly #onProblem: (problem: BindProblem) => void;
+  readonly #onRecovered: (listener: string) => void;
   readonly #bound = new Map<string, Bound>();
   readonly #retries = new Map<string, NodeJS.Timeout>();
   readonly #maxConnections: number;
@@ -29,9 +30,16 @@ export class Listeners {
   readonly #drained = new Set<Listener['direction']>();
   #closed = false;
 
-  constructor(accept: Accept, onProblem: (problem: BindProblem) => void, maxConnections: number) {
+  /** `onRecovered`: a listener that had a problem is bound after all, or not wanted any more. */
+  constructor(
+    accept: Accept,
+    onProblem: (problem: BindProblem) => void,
+    onRecovered: (listener: string) => void,
+    maxConnections: number,
+  ) {
     this.#accept = accept;
     this.#onProblem = onProblem;
+    this.#onRecovered = onRecovered;
     this.#maxConnections = maxConnections;
   }
 
@@ -44,7 +52,10 @@ export class Listeners {
       this.#bound.delete(name);
       bound.server.close();
     }
-    for (const timer of this.#retries.values()) clearTimeout(timer);
+    for (const [name, timer] of this.#retries) {
+      clearTimeout(timer);
+      if (!names.has(name)) this.#onRecovered(name);
+    }
     this.#retries.clear();
     const missing = wanted.filter((l) => !this.#bound.has(l.name) && !this.#drained.has(l.direction));
     await Promise.all(missing.map((l) => this.#bind(l)));
@@ -95,7 +106,9 @@ export class Listeners {
 
   async #rebind(settings: Listener): Promise<void> {
     this.#retries.delete(settings.name);
-    if (!this.#closed && !this.#bound.has(settings.name)) await this.#bind(settings);
+    if (this.#closed || this.#bound.has(settings.name)) return;
+    await this.#bind(settings);
+    if (this.#bound.has(settings.name)) this.#onRecovered(settings.name);
   }
 
   #onConnection(name: string, socket: Socket): void {

@@ -106,3 +106,13 @@ async function writeAll(socket: Socket, segments: readonly (string | Buffer)[]):
     if (segments.length > 1) await new Promise((done) => setImmediate(done));
   }
 }
+
+/** Resolves when a value has not changed over twenty turns of the event loop with I/O in them. */
+export async function settled(value: () => number): Promise<void> {
+  let last = -1;
+  for (let same = 0; same < 20;) {
+    await new Promise((done) => setTimeout(done, 5));
+    same = value() === last ? same + 1 : 0;
+    last = value();
+  }
+}

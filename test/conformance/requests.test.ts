@@ -27,9 +27,17 @@ const REFUSED: readonly (readonly [id: string, what: string, bytes: string, stat
   ...['+5', '-1', '0x5', '5 5', '1_0', '', '00000000000000000005', '010', '9223372036854775808', '5;', '5.0', '٥'].map(
     (value) => ['A3', `a length of ${value}`, post(`Content-Length: ${value}\r\n`, 'abcde'), 400] as const,
   ),
-  ...['chunked, chunked', 'xchunked', 'identity', ',chunked', 'chunked,', '', 'gzip, chunked', '"chunked"', 'chunked;a=b'].map(
-    (value) => ['A4', `a coding of ${value}`, post(`Transfer-Encoding: ${value}\r\n`, '0\r\n\r\n'), 501] as const,
-  ),
+  ...[
+    'chunked, chunked',
+    'xchunked',
+    'identity',
+    ',chunked',
+    'chunked,',
+    '',
+    'gzip, chunked',
+    '"chunked"',
+    'chunked;a=b',
+  ].map((value) => ['A4', `a coding of ${value}`, post(`Transfer-Encoding: ${value}\r\n`, '0\r\n\r\n'), 501] as const),
   ['A4', 'a coding after a vertical tab', post('Transfer-Encoding: \x0bchunked\r\n', '0\r\n\r\n'), 400],
   ['A4', 'a coding after a form feed', post('Transfer-Encoding: \x0cchunked\r\n', '0\r\n\r\n'), 400],
   ['A4', 'a coding after a NUL', post('Transfer-Encoding: \0chunked\r\n', '0\r\n\r\n'), 400],
@@ -40,7 +48,8 @@ const REFUSED: readonly (readonly [id: string, what: string, bytes: string, stat
     (size) => ['A6', `a chunk size of ${JSON.stringify(size)}`, chunked(`${size}\r\nabcde\r\n0\r\n\r\n`), 400] as const,
   ),
   ...[';a=\x01', ';a\rb', ';', ';;a', ';a=', ';a b', ';a="b', ';a=b ', ' ;a', ';\xff=b'].map(
-    (ext) => ['A7', `the chunk extension ${JSON.stringify(ext)}`, chunked(`5${ext}\r\nabcde\r\n0\r\n\r\n`), 400] as const,
+    (ext) =>
+      ['A7', `the chunk extension ${JSON.stringify(ext)}`, chunked(`5${ext}\r\nabcde\r\n0\r\n\r\n`), 400] as const,
   ),
   ['A7', 'chunk extensions of 64 kB', chunked(`5;a=${'b'.repeat(65_536)}\r\nabcde\r\n0\r\n\r\n`), 400],
   ['A8', 'line feeds alone in the head', 'GET / HTTP/1.1\nHost: a\n\n', 400],
@@ -102,13 +111,39 @@ const REFUSED: readonly (readonly [id: string, what: string, bytes: string, stat
   ['A15', 'no Host', 'GET / HTTP/1.1\r\nX: y\r\n\r\n', 400],
   ['A15', 'two Hosts', 'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n', 400],
   ['A15', 'one Host twice', 'GET / HTTP/1.1\r\nHost: a\r\nhost: a\r\n\r\n', 400],
-  ...['a,b', 'a, a', '', 'u@a', 'u:p@a', 'a/b', 'a?b', 'a#b', 'a:0', 'a:65536', 'a:x', 'a:-1', 'a:080', 'a b', '[::1', '::1', 'a..b', 'a:', 'a%41', 'a\\b', '[::1]a', 'a'.repeat(256)].map(
-    (host) => ['A15', `the Host ${JSON.stringify(host.slice(0, 20))}`, line('GET / HTTP/1.1', host), 400] as const,
-  ),
+  ...[
+    'a,b',
+    'a, a',
+    '',
+    'u@a',
+    'u:p@a',
+    'a/b',
+    'a?b',
+    'a#b',
+    'a:0',
+    'a:65536',
+    'a:x',
+    'a:-1',
+    'a:080',
+    'a b',
+    '[::1',
+    '::1',
+    'a..b',
+    'a:',
+    'a%41',
+    'a\\b',
+    '[::1]a',
+    'a'.repeat(256),
+  ].map((host) => ['A15', `the Host ${JSON.stringify(host.slice(0, 20))}`, line('GET / HTTP/1.1', host), 400] as const),
   ['A16', 'an asterisk for GET', line('GET * HTTP/1.1'), 400],
   ['A16', 'TRACE', line('TRACE / HTTP/1.1'), 405],
   ['A16', 'CONNECT where it is not served', line('CONNECT a:80 HTTP/1.1', 'a:80'), 405],
-  ['A16', 'CONNECT with a length', `CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nContent-Length: ${SMUGGLED.length}\r\n\r\n`, 400],
+  [
+    'A16',
+    'CONNECT with a length',
+    `CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nContent-Length: ${SMUGGLED.length}\r\n\r\n`,
+    400,
+  ],
   ['A16', 'CONNECT with chunks', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nTransfer-Encoding: chunked\r\n\r\n', 400],
   ['A18', 'an unknown expectation', post('Expect: the-moon\r\nContent-Length: 0\r\n'), 417],
   ['A18', 'two expectations', post('Expect: 100-continue\r\nExpect: the-moon\r\nContent-Length: 0\r\n'), 417],
@@ -118,8 +153,18 @@ const REFUSED: readonly (readonly [id: string, what: string, bytes: string, stat
   ['A20', 'a head of 64 kB', get(`X: ${'a'.repeat(65_536)}\r\n`), 431],
   ['A20', '101 fields', get('X: y\r\n'.repeat(100)), 431],
   ['A20', '60 trailers', chunked(`0\r\n${'X: y\r\n'.repeat(60)}\r\n`), 400],
-  ['F2', 'an upgrade with a length', post('Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n', 'abc'), 400],
-  ['F2', 'an upgrade with chunks', post('Connection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'), 400],
+  [
+    'F2',
+    'an upgrade with a length',
+    post('Connection: upgrade\r\nUpgrade: websocket\r\nContent-Length: 3\r\n', 'abc'),
+    400,
+  ],
+  [
+    'F2',
+    'an upgrade with chunks',
+    post('Connection: upgrade\r\nUpgrade: websocket\r\nTransfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+    400,
+  ],
 ];
 
 describe('a request that is refused, with everything that comes after it:', () => {
@@ -141,13 +186,30 @@ describe('a request that is refused, with everything that comes after it:', () =
   }
 });
 
-type Wanted = { readonly method?: string; readonly target?: string; readonly body?: string; readonly has?: Readonly<Record<string, string>>; readonly lacks?: readonly string[]; readonly trailers?: readonly string[] };
+type Wanted = {
+  readonly method?: string;
+  readonly target?: string;
+  readonly body?: string;
+  readonly has?: Readonly<Record<string, string>>;
+  readonly lacks?: readonly string[];
+  readonly trailers?: readonly string[];
+};
 
 const ACCEPTED: readonly (readonly [id: string, what: string, bytes: string, wanted: Wanted])[] = [
   ['A3', 'a length of 0', post('Content-Length: 0\r\n'), { body: '' }],
   ['A4', 'chunks in capitals', post('Transfer-Encoding: Chunked\r\n', '3\r\nabc\r\n0\r\n\r\n'), { body: 'abc' }],
-  ['A6', 'chunk sizes with leading zeros and in both cases', chunked('0A\r\n0123456789\r\n000a\r\n0123456789\r\n0\r\n\r\n'), { body: '01234567890123456789' }],
-  ['A7', 'good chunk extensions, which end here', chunked('3;a;b=c;d="e;\\"f"\r\nabc\r\n0;last\r\n\r\n'), { body: 'abc' }],
+  [
+    'A6',
+    'chunk sizes with leading zeros and in both cases',
+    chunked('0A\r\n0123456789\r\n000a\r\n0123456789\r\n0\r\n\r\n'),
+    { body: '01234567890123456789' },
+  ],
+  [
+    'A7',
+    'good chunk extensions, which end here',
+    chunked('3;a;b=c;d="e;\\"f"\r\nabc\r\n0;last\r\n\r\n'),
+    { body: 'abc' },
+  ],
   [
     'A10',
     'trailers: harmless ones pass, what could pass for a header does not',
@@ -160,9 +222,24 @@ const ACCEPTED: readonly (readonly [id: string, what: string, bytes: string, wan
   ['A11', 'an empty value', get('X:\r\n'), { has: { x: '' } }],
   ['A11', 'white space around a value, gone', get('X: \t a b \t\r\n'), { has: { x: 'a b' } }],
   ['A12', 'one empty line before the request line', `\r\n${get('')}`, {}],
-  ['A12', 'a target of every allowed character', line("GET /-._~!$&'()*+,;=:@%20?a=[b]/? HTTP/1.1"), { target: "/-._~!$&'()*+,;=:@%20?a=[b]/?" }],
-  ['A14', 'the absolute form becomes the origin form', line('GET http://a/b?c HTTP/1.1'), { target: '/b?c', has: { host: 'a' } }],
-  ['A14', 'the absolute form does not choose the scheme that others believe', line('GET https://a/b HTTP/1.1'), { has: { 'x-forwarded-proto': 'http' } }],
+  [
+    'A12',
+    'a target of every allowed character',
+    line("GET /-._~!$&'()*+,;=:@%20?a=[b]/? HTTP/1.1"),
+    { target: "/-._~!$&'()*+,;=:@%20?a=[b]/?" },
+  ],
+  [
+    'A14',
+    'the absolute form becomes the origin form',
+    line('GET http://a/b?c HTTP/1.1'),
+    { target: '/b?c', has: { host: 'a' } },
+  ],
+  [
+    'A14',
+    'the absolute form does not choose the scheme that others believe',
+    line('GET https://a/b HTTP/1.1'),
+    { has: { 'x-forwarded-proto': 'http' } },
+  ],
   ['A15', 'an IPv6 Host', line('GET / HTTP/1.1', '[::1]:80'), { has: { host: '[::1]:80' } }],
   ['A16', 'OPTIONS *', line('OPTIONS * HTTP/1.1'), { method: 'OPTIONS', target: '*' }],
   [
@@ -171,28 +248,93 @@ const ACCEPTED: readonly (readonly [id: string, what: string, bytes: string, wan
     post(
       'Content_Length: 9\r\nTransfer_Encoding: chunked\r\nX_Forwarded_For: 1.2.3.4\r\nX_Envoy_Peer_Metadata: x\r\nx-forwarded_proto: x\r\nX_Request_Id: x\r\nSession_Id: kept\r\nContent-Length: 0\r\n',
     ),
-    { lacks: ['content_length', 'transfer_encoding', 'x_forwarded_for', 'x_envoy_peer_metadata', 'x-forwarded_proto', 'x_request_id'], has: { session_id: 'kept' } },
+    {
+      lacks: [
+        'content_length',
+        'transfer_encoding',
+        'x_forwarded_for',
+        'x_envoy_peer_metadata',
+        'x-forwarded_proto',
+        'x_request_id',
+      ],
+      has: { session_id: 'kept' },
+    },
   ],
-  ['A21', 'GET with a body', 'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc', { method: 'GET', body: 'abc' }],
-  ['A21', 'DELETE with chunks', 'DELETE / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n', { method: 'DELETE', body: 'abc' }],
-  ['A21', 'HEAD with a body', 'HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc', { method: 'HEAD', body: 'abc' }],
-  ['A23', 'names of every object’s properties are data', get('__proto__: a\r\nconstructor: b\r\ntoString: c\r\nhasOwnProperty: d\r\n'), { has: { __proto__: 'a', constructor: 'b', tostring: 'c', hasownproperty: 'd' } as never }],
+  [
+    'A21',
+    'GET with a body',
+    'GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+    { method: 'GET', body: 'abc' },
+  ],
+  [
+    'A21',
+    'DELETE with chunks',
+    'DELETE / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n',
+    { method: 'DELETE', body: 'abc' },
+  ],
+  [
+    'A21',
+    'HEAD with a body',
+    'HEAD / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabc',
+    { method: 'HEAD', body: 'abc' },
+  ],
+  [
+    'A23',
+    'names of every object’s properties are data',
+    get('__proto__: a\r\nconstructor: b\r\ntoString: c\r\nhasOwnProperty: d\r\n'),
+    { has: { __proto__: 'a', constructor: 'b', tostring: 'c', hasownproperty: 'd' } as never },
+  ],
   [
     'B1',
     'Connection cannot take away what the proxy adds or decides on',
-    get('Connection: close, X-Forwarded-Proto, X-Request-Id, Authorization, Cookie, x-b3-traceid, Host, X-Mine\r\nAuthorization: t\r\nCookie: c\r\nX-Mine: gone\r\n'),
+    get(
+      'Connection: close, X-Forwarded-Proto, X-Request-Id, Authorization, Cookie, x-b3-traceid, Host, X-Mine\r\nAuthorization: t\r\nCookie: c\r\nX-Mine: gone\r\n',
+    ),
     { has: { authorization: 't', cookie: 'c', host: 'a' }, lacks: ['x-mine', 'connection'] },
   ],
   [
     'B2',
     'hop-by-hop fields end here',
-    get('Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: gzip\r\nTrailer: X\r\nProxy-Authorization: Basic eA==\r\nUpgrade: x\r\nHTTP2-Settings: AAA\r\n'),
-    { lacks: ['keep-alive', 'proxy-connection', 'te', 'trailer', 'proxy-authorization', 'upgrade', 'http2-settings', 'connection'] },
+    get(
+      'Keep-Alive: timeout=5\r\nProxy-Connection: keep-alive\r\nTE: gzip\r\nTrailer: X\r\nProxy-Authorization: Basic eA==\r\nUpgrade: x\r\nHTTP2-Settings: AAA\r\n',
+    ),
+    {
+      lacks: [
+        'keep-alive',
+        'proxy-connection',
+        'te',
+        'trailer',
+        'proxy-authorization',
+        'upgrade',
+        'http2-settings',
+        'connection',
+      ],
+    },
   ],
-  ['B2', 'Trailer stays with trailers', post('Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n', '0\r\nX-Sum: 1\r\n\r\n'), { has: { trailer: 'X-Sum' }, trailers: ['X-Sum', '1'] }],
-  ['B7', 'X-HTTP-Method-Override is only a header', post('X-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n'), { method: 'POST' }],
-  ['F2', 'h2c and its settings are dropped', get('Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n'), { lacks: ['upgrade', 'http2-settings', 'connection'] }],
-  ['F2', 'an upgrade in HTTP/1.0 is none', 'GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade, keep-alive\r\nUpgrade: websocket\r\n\r\n', { lacks: ['upgrade', 'connection'] }],
+  [
+    'B2',
+    'Trailer stays with trailers',
+    post('Trailer: X-Sum\r\nTransfer-Encoding: chunked\r\n', '0\r\nX-Sum: 1\r\n\r\n'),
+    { has: { trailer: 'X-Sum' }, trailers: ['X-Sum', '1'] },
+  ],
+  [
+    'B7',
+    'X-HTTP-Method-Override is only a header',
+    post('X-HTTP-Method-Override: DELETE\r\nContent-Length: 0\r\n'),
+    { method: 'POST' },
+  ],
+  [
+    'F2',
+    'h2c and its settings are dropped',
+    get('Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAA\r\n'),
+    { lacks: ['upgrade', 'http2-settings', 'connection'] },
+  ],
+  [
+    'F2',
+    'an upgrade in HTTP/1.0 is none',
+    'GET / HTTP/1.0\r\nHost: a\r\nConnection: upgrade, keep-alive\r\nUpgrade: websocket\r\n\r\n',
+    { lacks: ['upgrade', 'connection'] },
+  ],
 ];
 
 describe('a request that is served, and the one after it:', () => {
