@@ -91,7 +91,8 @@ export function forget(stateDir: string): void {
 
 /** One mesh for one state directory. A lock whose process has died counts for nothing. */
 function lock(stateDir: string): () => void {
-  mkdirSync(stateDir, { recursive: true });
+  // Secrets, logs and last configurations are nobody else's on this machine.
+  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const file = join(stateDir, 'pid');
   const holder = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
   if (holder > 0 && holder !== process.pid && isAlive(holder)) {
