@@ -9,6 +9,7 @@ import {
   intOrString,
   list,
   map,
+  object,
   openObject,
   port,
   required,
@@ -161,7 +162,8 @@ export const eventFields = openObject(
 export type EventFields = Infer<typeof eventFields>;
 
 /** Metadata of every resource. */
-export const objectMeta = openObject(
+/** Closed: of a misspelt `namespace`, a policy would end up in another one. */
+export const objectMeta = object(
   {
     name: string('Name; unique among its kind in its namespace'),
     generateName: string('Start of a name that the server completes'),
@@ -173,6 +175,8 @@ export const objectMeta = openObject(
     generation: int32('Counts changes of the spec; written by the server', { min: 0 }),
     creationTimestamp: string('When it was created; written by the server', { formatName: 'date-time' }),
     deletionTimestamp: string('When it was to be deleted; written by the server', { formatName: 'date-time' }),
+    deletionGracePeriodSeconds: int32('Seconds it had to end; written by the server', { min: 0 }),
+    selfLink: string('Its path; not written any more'),
     ownerReferences: list(
       openObject(
         {

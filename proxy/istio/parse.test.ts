@@ -128,6 +128,10 @@ data: {<<: *l, b: y}
       'error 1:13 apiVersion: expected networking.istio.io/v1, networking.istio.io/v1beta1, networking.istio.io/v1alpha3 for a VirtualService, got "v1"',
     ],
     ['apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: b}]}', 'error 1:1 metadata: is required'],
+    [
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, namepsace: b}',
+      'error 3:21 metadata.namepsace: unknown field; did you mean `namespace`?',
+    ],
     ['apiVersion: v1\nkind: Namespace\nmetadata: {}', 'error 3:1 metadata.name: is required'],
     ['apiVersion: v1\nkind: Namespace\nmetadata: {name: A}', 'error 3:18 metadata.name: expected lower-case letters'],
     [

@@ -2,10 +2,8 @@
  * One downstream HTTP/1.1 connection: reads requests one after the other, hands each on, writes the responses in order.
  * Pipelined requests wait, bounded, until the one before them is answered: order needs no bookkeeping then.
  */
-import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { HeaderList } from '../core/header-list.ts';
-import { httpDate } from '../core/http-date.ts';
 import type { Connection } from '../live/connection.ts';
 import type { BodyFraming, Downstream, DownstreamEvents } from '../live/stream.ts';
 import { BatchWriter } from '../wire/batch-writer.ts';
@@ -20,6 +18,7 @@ import {
 } from '../wire/http1-head.ts';
 import { chunkLine, CRLF, lastChunk, responseHead } from '../wire/http1-write.ts';
 import type { ListenerLimits } from './limits.ts';
+import { refusal } from './refusal.ts';
 import { targetOf, type Target } from './target.ts';
 
 /** What a listener does with requests; given by pipeline/. */
@@ -356,13 +355,7 @@ export class Http1Downstream implements Downstream {
   #refuse(problem: HeadProblem): false {
     const bytes = this.#carry?.length ?? 0;
     this.#handler.onRefused(this.info, problem, bytes, this.#headStartMs);
-    const reason = STATUS_CODES[problem.status] ?? 'Bad Request';
-    // Envoy tells a codec's refusal by its reason phrase, and a request without Host by nothing.
-    const body = problem.details === 'missing_host_header' ? '' : reason;
-    const type = body === '' ? [] : ['content-type', 'text/plain'];
-    const headers = ['content-length', String(body.length), ...type, 'date', httpDate()];
-    this.#out.text(responseHead(problem.status, reason, headers, false, 'close'));
-    this.#out.text(body);
+    this.#out.text(refusal(problem));
     this.#finish();
     return false;
   }

@@ -33,8 +33,10 @@ export class Exchange {
   scheme = 'http';
   /** Minor version of HTTP/1: 0 or 1. */
   minor = 1;
-  /** Request headers as they will go upstream: hop-by-hop ones are gone. */
+  /** Request headers as they will go upstream, but for those in `nominated`. */
   headers: HeaderList = [];
+  /** Fields that the caller's Connection names: policies judge by them, they do not go upstream. Null: none. */
+  nominated: readonly string[] | null = null;
   /** `performance.now()` at the first byte of the head, ms. */
   startMs = 0;
 

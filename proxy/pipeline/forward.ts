@@ -1,7 +1,7 @@
 /** Sends a request upstream and relays the answer: tries, retries, timeouts, backpressure both ways. */
 import { bareHost, portOf } from '../core/authority.ts';
 import type { Timer } from '../core/clock.ts';
-import { get, indexOf, set, type HeaderList } from '../core/header-list.ts';
+import { get, indexOf, remove, set, type HeaderList } from '../core/header-list.ts';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
 import type { Exchange } from '../live/exchange.ts';
@@ -173,6 +173,7 @@ export class Forward implements UpstreamEvents, Waiter {
   /** What a proxy adds to every request it passes on, in Envoy's order. */
   #completeHeaders(headers: HeaderList): void {
     const { x, down } = this.#stream;
+    for (const name of x.nominated ?? []) remove(headers, name);
     const at = indexOf(headers, 'host');
     if (at < 0) headers.unshift('host', x.authority);
     else if (headers[at + 1] !== x.authority) {

@@ -12,6 +12,7 @@ import { serveConnect } from './connect.ts';
 import { trustHeaders } from './edge.ts';
 import type { Environment } from './environment.ts';
 import { refuseHttp, serveHttp } from './http.ts';
+import { mayUseOutbound } from './owner.ts';
 import { serveTcp } from './tcp.ts';
 import { tcpReport } from './tcp-report.ts';
 
@@ -43,6 +44,7 @@ export class Ingress {
     connection.peer = this.#peerOf(connection.remoteAddress);
     if (plan === undefined || this.#draining) return void socket.destroy();
     if (plan.kind === 'tcp') {
+      if (this.#isStranger(plan.settings.direction, connection)) return void socket.resetAndDestroy();
       serveTcp(this.#env, plan, connection, socket, tcpReport(this.#env, plan.settings.direction, connection));
       return;
     }
@@ -110,6 +112,7 @@ export class Ingress {
       return refuseHttp(this.#env, x, down, fail({ kind: 'no-route' }));
     }
     const x = this.#exchange(connection, plan.settings.direction, head, target, headBytes, startMs);
+    if (this.#isStranger(plan.settings.direction, connection)) return this.#refuseStranger(x, down);
     trustHeaders(x);
     if (head.method === 'CONNECT') return serveConnect(this.#env, plan, x, down);
     const path = target.path === '*' ? '*' : this.#normalizePath(target.path);
@@ -119,6 +122,21 @@ export class Ingress {
     }
     x.path = path;
     return serveHttp(this.#env, plan, x, down);
+  }
+
+  #isStranger(direction: Exchange['direction'], connection: Connection): boolean {
+    return direction === 'outbound' && !mayUseOutbound(this.#env.node, connection);
+  }
+
+  #refuseStranger(x: Exchange, down: Downstream): DownstreamEvents {
+    const who = x.connection.peer?.name ?? x.connection.remoteAddress;
+    x.reason = `this port sends in the name of ${this.#env.node.name}, and the caller is ${who}`;
+    return refuseHttp(
+      this.#env,
+      x,
+      down,
+      fail({ kind: 'denied', policy: 'none', status: 403, body: 'RBAC: access denied' }),
+    );
   }
 
   #exchange(
@@ -138,6 +156,7 @@ export class Ingress {
     x.path = target.path;
     x.minor = head.minor;
     x.headers = head.headers;
+    x.nominated = head.nominated;
     x.startMs = startMs;
     x.requestHeadBytes = headBytes;
     x.grpc = isGrpc(head.headers);

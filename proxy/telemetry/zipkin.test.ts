@@ -73,6 +73,7 @@ describe('span', () => {
         upstream_cluster: 'outbound|9080||ratings.default.svc.cluster.local',
         'upstream_cluster.name': 'outbound|9080||ratings.default.svc.cluster.local',
         upstream_address: '127.1.0.4:9080',
+        'lateen.route': 'default',
       },
     });
   });
@@ -88,6 +89,23 @@ describe('span', () => {
       assert.equal(encoded(x).tags['error'], want);
     });
   }
+
+  test('names the rule that routed it, and the one that made the proxy answer by itself', () => {
+    const x = outbound();
+    const source = { kind: 'VirtualService', namespace: 'default', name: 'ratings', path: 'spec.http[1]' };
+    x.route = { ...namedRoute('mirror'), source };
+    x.decidedBy = { ...source, path: 'spec.http[1].fault.abort' };
+    x.reason = 'fault injection: 418';
+    const { tags } = encoded(x);
+    assert.equal(tags['lateen.route'], 'VirtualService/default/ratings spec.http[1]');
+    assert.equal(tags['lateen.decided_by'], 'VirtualService/default/ratings spec.http[1].fault.abort');
+    assert.equal(tags['lateen.reason'], 'fault injection: 418');
+    x.route = x.decidedBy = null;
+    assert.deepEqual(
+      Object.keys(encoded(x).tags).filter((key) => /^lateen\.(?:route|decided_by)$/.test(key)),
+      [],
+    );
+  });
 
   test('inbound and gateway requests are served, outbound ones are sent', () => {
     const kinds = (['inbound', 'gateway', 'outbound'] as const).map((direction) => encoded(exchange(direction)).kind);

@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { get } from '../core/header-list.ts';
 import type { Direction, Exchange, Trace } from '../live/exchange.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
+import type { Route, SourceRef } from '../snapshot/route.ts';
 import { jsonString, withoutSecrets } from './hostile-text.ts';
 import type { WallClock } from './wall-clock.ts';
 
@@ -86,10 +87,27 @@ function requestTags(x: Exchange): string {
     (cluster === undefined ? '' : `,"upstream_cluster.name":${jsonString(cluster, MAX_VALUE)}`) +
     (x.endpoint === null ? '' : `,"upstream_address":${jsonString(x.endpoint.key, MAX_VALUE)}`) +
     (x.grpc && x.grpcStatus >= 0 ? `,"grpc.status_code":"${x.grpcStatus}"` : '') +
+    (x.route === null ? '' : routeTag(x.route)) +
+    (x.decidedBy === null ? '' : `,"lateen.decided_by":${jsonString(placeOf(x.decidedBy), 512)}`) +
     (x.reason === '' ? '' : `,"lateen.reason":${jsonString(x.reason, 512)}`) +
     (failed(x) ? ',"error":"true"' : '')
   );
 }
+
+const routeTags = new WeakMap<Route, string>();
+
+/** Many requests share a route. The rule that made it; the name of a route that no resource made (`default`, `allow_any`). */
+function routeTag(route: Route): string {
+  let tag = routeTags.get(route);
+  if (tag === undefined) {
+    tag = `,"lateen.route":${jsonString(route.source === null ? route.name : placeOf(route.source), 512)}`;
+    routeTags.set(route, tag);
+  }
+  return tag;
+}
+
+/** As in the access log: `VirtualService/default/reviews spec.http[0]`. */
+const placeOf = ({ kind, namespace, name, path }: SourceRef): string => `${kind}/${namespace}/${name} ${path}`;
 
 /** Envoy: 5xx or no code at all; for gRPC, any status but OK on the server's side. */
 function failed(x: Exchange): boolean {

@@ -43,13 +43,14 @@ describe('a request head', () => {
     assert.equal(head.acceptsTrailers, true);
   });
 
-  test('loses the fields that Connection nominates, but none that identity or routing depend on', () => {
+  test('tells the fields that Connection nominates, but none that identity or routing depend on', () => {
     const head = accepted(
       request(
         'GET / HTTP/1.1\r\nHost: h\r\nX-Drop: 1\r\nAuthorization: a\r\nX-Request-Id: r\r\nConnection: close, X-Drop, Authorization, x-request-id, Host\r\n\r\n',
       ),
     );
-    assert.deepEqual(head.headers, ['Host', 'h', 'Authorization', 'a', 'X-Request-Id', 'r']);
+    assert.deepEqual(head.nominated, ['x-drop']);
+    assert.deepEqual(head.headers, ['Host', 'h', 'X-Drop', '1', 'Authorization', 'a', 'X-Request-Id', 'r']);
     assert.equal(head.keepAlive, false);
   });
 

@@ -46,6 +46,8 @@ export type RequestHead = Common & {
   /** Null: no Host field (HTTP/1.0). */
   host: string | null;
   expectContinue: boolean;
+  /** Fields that Connection names, in lower case: policies see them, the next hop must not. Null: none. */
+  readonly nominated: readonly string[] | null;
   /** `TE: trailers` was sent. */
   acceptsTrailers: boolean;
 };
@@ -94,7 +96,8 @@ export function parseRequestHead(
   // Methods are case-sensitive; not every server treats them so, and a policy on GET must not be passed by `get`.
   if (LOWER_CASE.test(method)) return refuse(400, 'http1.invalid_method');
   // TRACE sends credentials back to whoever asked (RFC 9110 section 9.3.8).
-  if (method === 'TRACE') return refuse(405, 'http1.method_not_allowed');
+  // PRI begins HTTP/2 and is no method of anything else (RFC 9113 section 3.4).
+  if (method === 'TRACE' || method === 'PRI') return refuse(405, 'http1.method_not_allowed');
   const targetStart = ++p;
   while (TARGET[bytes[p]!] === 1) p++;
   if (p === targetStart || bytes[p] !== SPACE) return refuse(400, 'http1.invalid_target');
@@ -108,7 +111,7 @@ export function parseRequestHead(
   const problem = parseFields(bytes, text, start, p + 2, end + 2, limits.maxFields, raw);
   if (problem !== null) return problem;
   if (text.includes('_')) dropLookalikes(raw);
-  return requestOf(method, target, minor, raw);
+  return requestOf(method, target, minor, raw, text);
 }
 
 export function parseResponseHead(
@@ -134,7 +137,7 @@ export function parseResponseHead(
   const raw: HeaderList = [];
   const problem = parseFields(bytes, text, start, p + 2, end + 2, limits.maxFields, raw);
   if (problem !== null) return problem;
-  return responseOf(status, reason, minor, raw);
+  return responseOf(status, reason, minor, raw, text);
 }
 
 const LOWER_CASE = /[a-z]/;
@@ -245,7 +248,13 @@ function keep(lower: string, value: string, s: Special, isRequest: boolean): boo
   }
 }
 
-function requestOf(method: string, target: string, minor: number, raw: HeaderList): RequestHead | HeadProblem {
+function requestOf(
+  method: string,
+  target: string,
+  minor: number,
+  raw: HeaderList,
+  text: string,
+): RequestHead | HeadProblem {
   const s = new Special();
   const headers = sortOut(raw, s, true);
   if (s.problem !== null) return s.problem;
@@ -255,14 +264,14 @@ function requestOf(method: string, target: string, minor: number, raw: HeaderLis
   if (s.transferEncoding !== null) {
     if (minor === 0) return refuse(400, 'http1.transfer_encoding_in_http10');
     if (s.contentLength >= 0) return refuse(400, 'http1.content_length_and_chunked_not_allowed');
-    if (s.transferEncoding.toLowerCase() !== 'chunked') return refuse(501, 'http1.invalid_transfer_encoding');
+    if (!isChunked(s.transferEncoding, text)) return refuse(501, 'http1.invalid_transfer_encoding');
     framing = 'chunked';
   }
   // What follows the head of a CONNECT is the tunnel's; a body would make two readers disagree where that begins.
   if (method === 'CONNECT' && framing !== 'none') return refuse(400, 'http1.connect_with_body');
   if (s.trailer && framing !== 'chunked') remove(headers, 'trailer');
   if (s.expect !== null && s.expect.toLowerCase() !== '100-continue') return refuse(417, 'http1.unknown_expectation');
-  const connection = readConnection(s.connection, minor, headers);
+  const connection = readConnection(s.connection, minor);
   // h2c is a matter of two neighbours; it is dropped with its settings, and the request stays what it is. HTTP/1.0 knows no upgrade.
   const upgrades = minor === 1 && connection.upgrade && s.upgrade !== null && s.upgrade.toLowerCase() !== 'h2c';
   const wanted = upgrades ? s.upgrade : null;
@@ -278,6 +287,7 @@ function requestOf(method: string, target: string, minor: number, raw: HeaderLis
     framing,
     contentLength: framing === 'length' ? s.contentLength : 0,
     keepAlive: connection.keepAlive,
+    nominated: connection.nominated,
     upgrade: wanted,
     expectContinue:
       s.expect !== null && minor === 1 && framing !== 'none' && !(framing === 'length' && s.contentLength === 0),
@@ -285,7 +295,13 @@ function requestOf(method: string, target: string, minor: number, raw: HeaderLis
   };
 }
 
-function responseOf(status: number, reason: string, minor: number, raw: HeaderList): ResponseHead | HeadProblem {
+function responseOf(
+  status: number,
+  reason: string,
+  minor: number,
+  raw: HeaderList,
+  text: string,
+): ResponseHead | HeadProblem {
   const s = new Special();
   const headers = sortOut(raw, s, false);
   if (s.problem !== null) return s.problem;
@@ -293,10 +309,11 @@ function responseOf(status: number, reason: string, minor: number, raw: HeaderLi
   if (s.transferEncoding !== null) {
     if (minor === 0) return refuse(400, 'http1.transfer_encoding_in_http10');
     if (s.contentLength >= 0) return refuse(400, 'http1.content_length_and_chunked_not_allowed');
-    if (s.transferEncoding.toLowerCase() !== 'chunked') return refuse(501, 'http1.invalid_transfer_encoding');
+    if (!isChunked(s.transferEncoding, text)) return refuse(501, 'http1.invalid_transfer_encoding');
     framing = 'chunked';
   }
-  const connection = readConnection(s.connection, minor, headers);
+  const connection = readConnection(s.connection, minor);
+  for (const name of connection.nominated ?? []) remove(headers, name);
   return {
     problem: false,
     status,
@@ -311,15 +328,22 @@ function responseOf(status: number, reason: string, minor: number, raw: HeaderLi
   };
 }
 
-const PERSIST = { keepAlive: true, upgrade: false };
-const CLOSE = { keepAlive: false, upgrade: false };
+/** A tab around the word is white space to some and part of the word to others (llhttp): nobody needs it, so nobody gets it. */
+const isChunked = (coding: string, head: string): boolean =>
+  coding.toLowerCase() === 'chunked' && !/\ntransfer-encoding:[^\r]*\t/i.test(head);
 
-/** What Connection says; fields it nominates are hop-by-hop and leave the list (RFC 9110 section 7.6.1). */
-function readConnection(
-  value: string | null,
-  minor: number,
-  headers: HeaderList,
-): { keepAlive: boolean; upgrade: boolean } {
+const PERSIST: Persistence = { keepAlive: true, upgrade: false, nominated: null };
+const CLOSE: Persistence = { keepAlive: false, upgrade: false, nominated: null };
+
+type Persistence = {
+  readonly keepAlive: boolean;
+  readonly upgrade: boolean;
+  /** Fields that are for this hop only, in lower case; null: none. */
+  readonly nominated: readonly string[] | null;
+};
+
+/** What Connection says (RFC 9110 section 7.6.1). */
+function readConnection(value: string | null, minor: number): Persistence {
   if (value === null) return minor === 1 ? PERSIST : CLOSE;
   const lower = value.toLowerCase();
   if (lower === 'keep-alive') return PERSIST;
@@ -327,14 +351,15 @@ function readConnection(
   let keepAlive = minor === 1;
   let closing = false;
   let upgrade = false;
+  const nominated: string[] = [];
   for (const part of lower.split(',')) {
     const option = part.trim();
     if (option === 'close') closing = true;
     else if (option === 'keep-alive') keepAlive = true;
     else if (option === 'upgrade') upgrade = true;
-    else if (option !== '' && !END_TO_END.has(option)) remove(headers, option);
+    else if (option !== '' && !END_TO_END.has(option)) nominated.push(option);
   }
-  return { keepAlive: keepAlive && !closing, upgrade };
+  return { keepAlive: keepAlive && !closing, upgrade, nominated: nominated.length === 0 ? null : nominated };
 }
 
 /**

@@ -165,3 +165,39 @@ describe('a new configuration', () => {
     assert.match(next.text, /new$/);
   });
 });
+
+describe('a field that Connection names', () => {
+  test('is judged by policies, and does not go on', async () => {
+    let seen = '';
+    await using origin = await rawOrigin((socket) =>
+      socket.on('data', (bytes) => {
+        seen += bytes.toString();
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+      }),
+    );
+    const source = { kind: 'AuthorizationPolicy', namespace: 'default', name: 'john', path: '' };
+    const deny = {
+      namespace: 'default',
+      name: 'john',
+      source,
+      reply: { status: 403, body: 'RBAC: access denied' },
+      rules: [
+        {
+          when: {
+            kind: 'string',
+            attribute: { of: 'request.header', name: 'x-user' },
+            match: { kind: 'exact', value: 'john' },
+          },
+        },
+      ],
+    } as const;
+    await using proxy = await startProxy({
+      endpoints: { origin: [endpoint(origin.port)] },
+      listener: { authz: { deny: [deny], allow: [], audit: [] } },
+    });
+    const ask = (user: string): string => `GET / HTTP/1.1\r\nHost: a\r\nX-User: ${user}\r\nConnection: x-user\r\n\r\n`;
+    assert.match((await exchange(proxy.port, ask('john'), 'denied')).text, /^HTTP\/1\.1 403/);
+    assert.match((await exchange(proxy.port, ask('mary'), 'ok')).text, /^HTTP\/1\.1 200/);
+    assert.doesNotMatch(seen, /x-user/i);
+  });
+});

@@ -1,0 +1,13 @@
+/**
+ * Whose outbound listeners these are. What leaves them leaves in the name of one workload: anybody else who could use them would
+ * pass every policy as that workload.
+ */
+import type { Connection } from '../live/connection.ts';
+import type { ProxyNode } from '../snapshot/node.ts';
+
+/** The workload itself: its own address, or loopback where that is no other workload's address. */
+export function mayUseOutbound(node: ProxyNode, { remoteAddress, peer }: Connection): boolean {
+  if (remoteAddress === node.ip) return true;
+  const loopback = remoteAddress.startsWith('127.') || remoteAddress === '::1';
+  return loopback && (peer === null || peer.ip === node.ip);
+}
