@@ -1,12 +1,9 @@
 /** `lateen diff`: what apply would change, without changing it. */
 import { Command } from 'commander';
-import { keyOf, type Resource } from '#proxy/istio/resource.ts';
+import { keyOf } from '#proxy/istio/resource.ts';
 import { Api, withApi, type ApiFlags } from './api.ts';
 import { applyOne } from './applied.ts';
-import { LAST_APPLIED } from './merge-patch.ts';
-import { unifiedDiff } from './line-diff.ts';
-import { structured } from './output.ts';
-import { paint } from './paint.ts';
+import { resourceDiff } from './resource-diff.ts';
 import { readResources, refuseErrors, withFiles, type FileFlags } from './source-file.ts';
 
 type Flags = ApiFlags & FileFlags;
@@ -22,38 +19,10 @@ export const command = (): Command =>
       let differs = false;
       for (const resource of resources) {
         const { before, after } = await applyOne(api, resource, true);
-        const text = unifiedDiff(before === null ? '' : shown(before), shown(after), [
-          `live/${keyOf(resource)}`,
-          `merged/${keyOf(resource)}`,
-        ]);
+        const text = resourceDiff(before, after, [`live/${keyOf(resource)}`, `merged/${keyOf(resource)}`]);
         if (text === '') continue;
         differs = true;
-        process.stdout.write(coloured(text));
+        process.stdout.write(text);
       }
       if (differs) process.exitCode = 1;
     });
-
-/** Without what the server keeps for itself. */
-function shown(resource: Resource): string {
-  const { metadata, status: _, ...rest } = resource;
-  const {
-    managedFields: _m,
-    resourceVersion: _r,
-    uid: _u,
-    creationTimestamp: _c,
-    generation: _g,
-    annotations,
-    ...meta
-  } = metadata;
-  const { [LAST_APPLIED]: _l, ...own } = annotations ?? {};
-  const { apiVersion, kind, ...body } = rest;
-  return structured(
-    { apiVersion, kind, metadata: { ...meta, ...(Object.keys(own).length > 0 ? { annotations: own } : {}) }, ...body },
-    'yaml',
-  );
-}
-
-function coloured(text: string): string {
-  const colours = { '-': 'red', '+': 'green', '@': 'cyan' } as const;
-  return text.replace(/^[-+@].*$/gm, (line) => paint(colours[line[0] as keyof typeof colours], line));
-}

@@ -6,12 +6,12 @@ import { count } from './flags.ts';
 import { wantedOf } from './kind.ts';
 import { columns, structured, withOutput, type OutputFlags } from './output.ts';
 
-type Flags = ApiFlags & OutputFlags & { readonly limit: number; readonly allNamespaces?: true };
+type Flags = ApiFlags & OutputFlags & { readonly limit: number; readonly allNamespaces?: true; readonly all?: true };
 
 type Change = {
   readonly revision: number;
   readonly at: string;
-  readonly author: { readonly via: string; readonly user: string };
+  readonly author: { readonly via: string; readonly user: string; readonly message?: string };
   readonly verb: string;
   readonly kind: string;
   readonly namespace: string;
@@ -23,10 +23,11 @@ export const command = (): Command =>
     .description('Shows changes of resources, newest first: lateen history, lateen history vs reviews')
     .argument('[kind-and-name...]', 'KIND, KIND NAME or KIND/NAME')
     .option('-A, --all-namespaces', 'of every namespace')
-    .option('--limit <n>', 'so many', count, 20)
+    .option('--all', 'also what the runner and the control plane changed by themselves')
+    .option('--limit <n>', 'so many of them', count, 20)
     .action(async (words: readonly string[], flags: Flags) => {
       const wanted = words.length === 0 ? undefined : wantedOf(words)[0];
-      const query = new URLSearchParams({ limit: String(flags.limit) });
+      const query = new URLSearchParams({ limit: String(flags.limit), by: flags.all === true ? 'all' : 'people' });
       if (wanted !== undefined) query.set('kind', wanted.info.kind);
       if (wanted !== undefined && wanted.name !== null) query.set('name', wanted.name);
       if (flags.allNamespaces !== true && wanted?.info.namespaced === true) query.set('namespace', flags.namespace);
@@ -37,9 +38,16 @@ export const command = (): Command =>
         throw new CliError(`${flags.server} is no control API of lateen: it knows no /lateen/v1/history.`);
       if (flags.output === 'json' || flags.output === 'yaml')
         process.stdout.write(structured(answer.changes, flags.output));
-      else
-        process.stdout.write(columns([['REVISION', 'WHEN', 'BY', 'CHANGE', 'RESOURCE'], ...answer.changes.map(rowOf)]));
+      else process.stdout.write(table(answer.changes));
     });
+
+function table(changes: readonly Change[]): string {
+  if (changes.length === 0) return 'No changes found.\n';
+  // Few changes say what they were for.
+  const told = changes.some(({ author }) => author.message !== undefined);
+  const head = ['REVISION', 'WHEN', 'BY', 'CHANGE', 'RESOURCE', ...(told ? ['MESSAGE'] : [])];
+  return columns([head, ...changes.map(rowOf)]);
+}
 
 function rowOf({ revision, at, author, verb, kind, namespace, name }: Change): string[] {
   const by = author.user === '' ? author.via : `${author.user} (${author.via})`;
@@ -49,5 +57,6 @@ function rowOf({ revision, at, author, verb, kind, namespace, name }: Change): s
     by,
     verb,
     `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`,
+    author.message ?? '',
   ];
 }

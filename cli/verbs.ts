@@ -22,6 +22,14 @@ export const VERBS = {
     load: () => import('./config.ts'),
   },
   history: { summary: 'show who changed what, and when', load: () => import('./history.ts') },
+  rollback: {
+    summary: 'put resources back to what they were at a revision',
+    load: () => import('./rollback.ts'),
+  },
+  explain: {
+    summary: 'say what became of one request, proxy by proxy, and why',
+    load: () => import('./explain.ts'),
+  },
   sidecar: { summary: 'run one sidecar proxy', load: () => import('./sidecar.ts') },
   gateway: { summary: 'run one gateway proxy', load: () => import('./gateway.ts') },
   control: { summary: 'run the control API alone', load: () => import('./control.ts') },

@@ -1,6 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Resource } from '#proxy/istio/resource.ts';
 import { openJournal, type Change, type Journal, type JournalLimits } from './journal.ts';
@@ -62,5 +63,46 @@ describe('journal', () => {
     const files = readdirSync(dir).filter((file) => file.startsWith('journal.db'));
     expect(files.length).toBeGreaterThan(1);
     for (const file of files) expect([file, statSync(join(dir, file)).mode & 0o077]).toEqual([file, 0]);
+  });
+
+  test('tells what a resource was at a revision: as it was, not there, or no longer known', () => {
+    const j = journal(null);
+    const key = { kind: 'ConfigMap', namespace: 'default', name: 'a' };
+    j.append({ ...change(1), verb: 'create' }, false);
+    j.append(change(2, 20), false);
+    j.append({ ...change(3), verb: 'delete', resource: null }, false);
+    const size = (revision: number): number | null | undefined => {
+      const found = j.at(revision, key);
+      return found && (found as unknown as { data: { a: string } }).data.a.length;
+    };
+    expect([0, 1, 2, 3, 9].map(size)).toEqual([null, 10, 20, null, null]);
+    j.append({ ...change(4), name: 'b' }, false);
+    expect(j.at(3, { ...key, name: 'b' })).toBeUndefined();
+  });
+
+  test('tells what people changed since, as far back as it reaches', () => {
+    const j = journal(null);
+    for (let i = 1; i <= 4; i++) j.append({ ...change(i), name: `n${i % 2}` }, false);
+    j.append({ ...change(5), name: 'runner', author: { via: 'runner', user: 'x' } }, false);
+    const since = (revision: number): string[] | undefined => j.changedSince(revision)?.map(({ name }) => name);
+    expect([since(0), since(3), since(4)]).toEqual([['n0', 'n1'], ['n0'], []]);
+    for (let i = 6; i <= 15; i++) j.append(change(i), false);
+    expect(revisions(j).at(-1)).toBe(6);
+    expect([since(4), since(5)]).toEqual([undefined, ['a']]);
+  });
+
+  test('keeps what a change was for, also in a file of before there were messages', () => {
+    const dir = tempDir();
+    const old = new DatabaseSync(join(dir, 'journal.db'));
+    old.exec(`CREATE TABLE changes (revision INTEGER PRIMARY KEY, at TEXT NOT NULL, via TEXT NOT NULL, user TEXT NOT NULL,
+      verb TEXT NOT NULL, kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT) STRICT;
+      INSERT INTO changes VALUES (1, '2026-01-01T00:00:00.000Z', 'kubectl', 'local', 'create', 'ConfigMap', 'default', 'a', NULL)`);
+    old.close();
+    const j = journal(dir);
+    j.append({ ...change(2), author: { via: 'lateen', user: 'local', message: 'rollback to 1' } }, false);
+    expect(j.history({}).map(({ author }) => author)).toEqual([
+      { via: 'lateen', user: 'local', message: 'rollback to 1' },
+      { via: 'kubectl', user: 'local' },
+    ]);
   });
 });

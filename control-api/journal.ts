@@ -23,9 +23,14 @@ export type HistoryFilter = {
   readonly kind?: string;
   readonly namespace?: string;
   readonly name?: string;
+  /** Only what people changed: not what the runner and the control plane did by themselves. */
+  readonly people?: boolean;
   /** Newest so many; 100 unless told. */
   readonly limit?: number;
 };
+
+/** Which resource. */
+export type Key = { readonly kind: string; readonly namespace: string; readonly name: string };
 
 export type Journal = {
   /** No change before this number is unknown to the journal; new ones are numbered after it. */
@@ -40,6 +45,13 @@ export type Journal = {
   reserve(revision: number): void;
   /** Newest first; fewer than the filter's limit when they are very large. */
   history(filter: HistoryFilter): Change[];
+  /** What people changed after `revision`, each resource once; null when the history does not reach back so far. */
+  changedSince(revision: number): Key[] | null;
+  /**
+   * What a resource that changed since was at `revision`: null when there was none, undefined when its body is no longer kept.
+   * Holds as far as `changedSince` reaches back.
+   */
+  at(revision: number, key: Key): Resource | null | undefined;
   close(revision: number): void;
 };
 
@@ -70,9 +82,13 @@ const SCHEMA = `
     PRIMARY KEY (kind, namespace, name)) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS changes (
     revision INTEGER PRIMARY KEY, at TEXT NOT NULL, via TEXT NOT NULL, user TEXT NOT NULL, verb TEXT NOT NULL,
-    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT) STRICT;
+    kind TEXT NOT NULL, namespace TEXT NOT NULL, name TEXT NOT NULL, body TEXT, message TEXT NOT NULL DEFAULT '') STRICT;
   CREATE INDEX IF NOT EXISTS changes_by_name ON changes (kind, namespace, name, revision);
 `;
+
+/** The runner, and whatever else the control plane does by itself, is not people. */
+const BY_PEOPLE = `(via <> 'runner' AND user NOT LIKE 'system:%')`;
+const OF_KEY = 'kind = ? AND namespace = ? AND name = ?';
 
 /**
  * Opens (or makes) `DIR/journal.db`; null keeps everything in memory. WAL with synchronous=FULL: a change that was
@@ -125,8 +141,9 @@ class SqliteJournal implements Journal {
     }
   }
 
-  history({ kind, namespace, name, limit = 100 }: HistoryFilter): Change[] {
-    const wanted = { $kind: kind ?? null, $namespace: namespace ?? null, $name: name ?? null, $limit: limit };
+  history({ kind, namespace, name, people = false, limit = 100 }: HistoryFilter): Change[] {
+    const place = { $kind: kind ?? null, $namespace: namespace ?? null, $name: name ?? null };
+    const wanted = { ...place, $people: people ? 1 : 0, $limit: limit };
     const changes: Change[] = [];
     let characters = 0;
     for (const row of this.#statements.select.iterate(wanted)) {
@@ -135,6 +152,24 @@ class SqliteJournal implements Journal {
       if (characters > this.#limits.toldCharacters) break;
     }
     return changes;
+  }
+
+  changedSince(revision: number): Key[] | null {
+    const oldest = Number(this.#statements.oldest.get()?.['revision'] ?? 1);
+    // The first change ever made is number 1: then nothing has been dropped.
+    if (oldest > 1 && revision < oldest - 1) return null;
+    return this.#statements.touched.all(revision).map((row) => ({
+      kind: row['kind'] as string,
+      namespace: row['namespace'] as string,
+      name: row['name'] as string,
+    }));
+  }
+
+  at(revision: number, { kind, namespace, name }: Key): Resource | null | undefined {
+    const { last, next } = this.#statements;
+    const found = last.get(kind, namespace, name, revision);
+    if (found !== undefined) return found['body'] === null ? null : (JSON.parse(found['body'] as string) as Resource);
+    return next.get(kind, namespace, name, revision)?.['verb'] === 'create' ? null : undefined;
   }
 
   close(revision: number): void {
@@ -149,7 +184,18 @@ class SqliteJournal implements Journal {
     if (body === null) remove.run(c.kind, c.namespace, c.name);
     else upsert.run(c.kind, c.namespace, c.name, body);
     if (quiet) return;
-    insert.run(c.revision, c.at, c.author.via, c.author.user, c.verb, c.kind, c.namespace, c.name, body);
+    insert.run(
+      c.revision,
+      c.at,
+      c.author.via,
+      c.author.user,
+      c.verb,
+      c.kind,
+      c.namespace,
+      c.name,
+      body,
+      c.author.message ?? '',
+    );
     this.#appended += 1;
     this.#appendedBytes += body?.length ?? 0;
     const { changes, bytes, pruneEvery } = this.#limits;
@@ -163,7 +209,7 @@ class SqliteJournal implements Journal {
 function statementsOf(db: DatabaseSync) {
   return {
     setReserved: db.prepare(`INSERT OR REPLACE INTO meta (key, value) VALUES ('reserved', ?)`),
-    insert: db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)'),
+    insert: db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)'),
     upsert: db.prepare('INSERT OR REPLACE INTO resources VALUES (?, ?, ?, ?)'),
     remove: db.prepare('DELETE FROM resources WHERE kind = ? AND namespace = ? AND name = ?'),
     prune: db.prepare(
@@ -173,8 +219,14 @@ function statementsOf(db: DatabaseSync) {
     ),
     select: db.prepare(
       `SELECT * FROM changes WHERE ($kind IS NULL OR kind = $kind) AND ($namespace IS NULL OR namespace = $namespace)
-         AND ($name IS NULL OR name = $name) ORDER BY revision DESC LIMIT $limit`,
+         AND ($name IS NULL OR name = $name) AND ($people = 0 OR ${BY_PEOPLE}) ORDER BY revision DESC LIMIT $limit`,
     ),
+    oldest: db.prepare('SELECT min(revision) AS revision FROM changes'),
+    touched: db.prepare(
+      `SELECT DISTINCT kind, namespace, name FROM changes WHERE revision > ? AND ${BY_PEOPLE} ORDER BY kind, namespace, name`,
+    ),
+    last: db.prepare(`SELECT body FROM changes WHERE ${OF_KEY} AND revision <= ? ORDER BY revision DESC LIMIT 1`),
+    next: db.prepare(`SELECT verb FROM changes WHERE ${OF_KEY} AND revision > ? ORDER BY revision LIMIT 1`),
   };
 }
 
@@ -188,6 +240,10 @@ function openDatabase(dir: string | null): DatabaseSync {
     // Exclusive: two control planes on one journal would give out the same revision twice.
     db.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
     db.exec(SCHEMA);
+    // A journal of before there were messages.
+    const columns = db.prepare('PRAGMA table_info(changes)').all();
+    if (!columns.some((column) => column['name'] === 'message'))
+      db.exec(`ALTER TABLE changes ADD COLUMN message TEXT NOT NULL DEFAULT ''`);
     return db;
   } catch (error) {
     db.close();
@@ -202,7 +258,7 @@ function changeOf(row: Record<string, unknown>): Change {
   return {
     revision: row['revision'] as number,
     at: text('at'),
-    author: { via: text('via'), user: text('user') },
+    author: { via: text('via'), user: text('user'), ...(text('message') === '' ? {} : { message: text('message') }) },
     verb: text('verb') as Change['verb'],
     kind: text('kind'),
     namespace: text('namespace'),

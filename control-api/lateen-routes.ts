@@ -3,9 +3,14 @@ import type { FastifyRequest } from 'fastify';
 import type { Problem } from '#proxy/istio/problem.ts';
 import type { ResourceSet } from '#proxy/istio/resource.ts';
 import { meshResources } from './admit.ts';
+import { decodeBody } from './kube/body.ts';
 import { badRequest } from './kube/status-error.ts';
+import { warningHeader } from './kube/warning.ts';
 import type { HistoryStore } from './open-store.ts';
-import type { Route } from './route.ts';
+import type { PodRuntime } from './pod-runtime.ts';
+import { rollback } from './rollback.ts';
+import { readRollback } from './rollback-input.ts';
+import { authorOf, bytesOf, type Route } from './route.ts';
 
 export type Readiness = {
   readonly ready: boolean;
@@ -15,13 +20,15 @@ export type Readiness = {
 
 export type LateenContext = {
   readonly store: HistoryStore;
+  readonly runtime: PodRuntime | null;
   readonly ready: () => Readiness;
   readonly analyze: (resources: ResourceSet) => readonly Problem[];
   /** Of files and other sources: what could not be taken over. */
   readonly problems: () => readonly Problem[];
 };
 
-export function lateenRoutes({ store, ready, analyze, problems }: LateenContext): readonly Route[] {
+export function lateenRoutes(context: LateenContext): readonly Route[] {
+  const { store, ready, analyze, problems } = context;
   return [
     {
       method: 'GET',
@@ -45,18 +52,39 @@ export function lateenRoutes({ store, ready, analyze, problems }: LateenContext)
       method: 'GET',
       path: '/lateen/v1/history',
       handler: (request) => {
-        const { limit, ...filter } = queryOf(request);
-        return { revision: store.revision, changes: store.history({ ...filter, ...limitOf(limit) }) };
+        const { limit, by, ...filter } = queryOf(request);
+        const changes = store.history({ ...filter, people: isPeople(by), ...limitOf(limit) });
+        return { revision: store.revision, changes };
+      },
+    },
+    {
+      method: 'POST',
+      path: '/lateen/v1/rollback',
+      handler: (request, reply) => {
+        const wish = readRollback(decodeBody(bytesOf(request), request.headers['content-type']));
+        const { warnings, ...answer } = rollback(context, wish, authorOf(request));
+        if (warnings.length > 0) reply.header('warning', warnings.map(warningHeader));
+        // Bodies are what a dry run is for; whoever rolled back has no use for them.
+        const items = wish.dryRun ? answer.items : answer.items.map(({ before: _b, after: _a, ...item }) => item);
+        return { ...answer, items };
       },
     },
   ];
 }
 
-/** `?kind=VirtualService&namespace=default&name=reviews&limit=20` */
-function queryOf(request: FastifyRequest): Partial<Record<'kind' | 'namespace' | 'name' | 'limit', string>> {
+const QUERY = ['kind', 'namespace', 'name', 'limit', 'by'] as const;
+
+/** `?kind=VirtualService&namespace=default&name=reviews&limit=20&by=people` */
+function queryOf(request: FastifyRequest): Partial<Record<(typeof QUERY)[number], string>> {
   const all = request.query as Record<string, unknown>;
-  const known = ['kind', 'namespace', 'name', 'limit'].filter((key) => typeof all[key] === 'string' && all[key] !== '');
+  const known = QUERY.filter((key) => typeof all[key] === 'string' && all[key] !== '');
   return Object.fromEntries(known.map((key) => [key, all[key]]));
+}
+
+function isPeople(by: string | undefined): boolean {
+  if (by === undefined || by === 'all') return false;
+  if (by === 'people') return true;
+  throw badRequest(`by: expected people or all, got "${by}"`);
 }
 
 function limitOf(text: string | undefined): { limit?: number } {

@@ -1,14 +1,18 @@
 /** The store: an index in memory over the journal, and the recent changes for whoever watches. */
 import { keyOf, type Resource } from '#proxy/istio/resource.ts';
 import { Backlog } from './backlog.ts';
-import { openJournal, type Change, type HistoryFilter, type Journal } from './journal.ts';
+import { openJournal, type Change, type HistoryFilter, type Journal, type Key } from './journal.ts';
 import { revise, whatChanged } from './revise.ts';
 import { Shelf } from './shelf.ts';
 import { ConflictError, type Author, type Store, type StoreEvent } from './store.ts';
 
 export type HistoryStore = Store & {
-  /** Changes people made (not of status, not the runner's Pods), newest first. */
+  /** Changes made (not of status, not of the runner's Pods), newest first. */
   history(filter: HistoryFilter): readonly Change[];
+  /** Resources that people changed after `revision`; null when the history does not reach back so far. */
+  changedSince(revision: number): readonly Key[] | null;
+  /** What one of them was at `revision`: null when there was none, undefined when it is no longer known. */
+  at(revision: number, key: Key): Resource | null | undefined;
 };
 
 /** What the runner makes of Deployments is made anew at each start, so it is not kept on disk. */
@@ -88,6 +92,14 @@ class JournalStore implements HistoryStore {
 
   history(filter: HistoryFilter): readonly Change[] {
     return this.#journal.history(filter);
+  }
+
+  changedSince(revision: number): readonly Key[] | null {
+    return this.#journal.changedSince(revision);
+  }
+
+  at(revision: number, key: Key): Resource | null | undefined {
+    return this.#journal.at(revision, key);
   }
 
   close(): void {

@@ -1,5 +1,6 @@
 /** One line of the server's table: method, path, who answers. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Author } from './store.ts';
 
 export type Route = {
   readonly method: string | readonly string[];
@@ -12,3 +13,15 @@ export type Route = {
 /** The raw body; this server reads bodies itself, since their media types are Kubernetes' own. */
 export const bytesOf = (request: FastifyRequest): Buffer =>
   Buffer.isBuffer(request.body) ? request.body : Buffer.alloc(0);
+
+/** Whoever sent this, for the history: nobody logs in, so the program is all there is to tell. */
+export const authorOf = (request: FastifyRequest): Author => ({
+  via: programOf(request.headers['user-agent']),
+  user: 'local',
+});
+
+/** `kubectl/v1.32.0 (linux/amd64) …` → `kubectl` */
+function programOf(userAgent: string | undefined): string {
+  const name = /^[\w.-]{1,64}/.exec(userAgent ?? '')?.[0];
+  return name ?? 'unknown';
+}

@@ -68,6 +68,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     ...kubeRoutes(context, options.version),
     ...lateenRoutes({
       store,
+      runtime: options.runtime,
       ready: options.ready,
       analyze: options.analyze,
       problems: options.problems ?? (() => []),

@@ -6,6 +6,8 @@ export type Author = {
   /** `kubectl`, `lateen`, `runner`, `files` … */
   readonly via: string;
   readonly user: string;
+  /** What for, when it is known: `rollback to 41`. */
+  readonly message?: string;
 };
 
 export type StoreEvent = {

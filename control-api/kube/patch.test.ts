@@ -37,6 +37,12 @@ describe('patched', () => {
     ['tests something that does not hold', [{ op: 'test', path: '/spec/hosts/0', value: 'other' }]],
     ['removes what is not there', [{ op: 'remove', path: '/spec/gateways' }]],
     ['reaches for the prototype', [{ op: 'add', path: '/__proto__/polluted', value: 'yes' }]],
+    ['is null where an operation should be', [null]],
+    ['moves a value into itself', [{ op: 'move', from: '/spec', path: '/spec/a' }]],
+    [
+      'copies copies of copies',
+      Array.from({ length: 40 }, (_, i) => ({ op: 'copy', from: '/spec', path: `/spec/a${i}` })),
+    ],
     ['has an unknown operation', [{ op: 'frobnicate', path: '/spec' }]],
   ] as [string, Json][]) {
     test(`a JSON patch that ${why} is refused`, () => {

@@ -1,5 +1,5 @@
 /** The kinds of patch: JSON merge (RFC 7396), JSON (RFC 6902) and Kubernetes' strategic merge. */
-import jsonPatch from 'fast-json-patch';
+import jsonPatch, { type Operation } from 'fast-json-patch';
 import type { KindInfo } from '#proxy/istio/kinds.ts';
 import { isObject, shown, type Json, type JsonObject } from './json.ts';
 import { STRATEGIC_GROUPS } from './list-keys.ts';
@@ -15,6 +15,8 @@ export const PATCH_TYPES = {
 
 /** More operations than any client sends; each may copy the whole document (CVE-2019-11253 and its kin). */
 const MAX_OPERATIONS = 10_000;
+/** Copies of copies double each time; the API server's limit is 3 MB, too. */
+const MAX_COPIED = 3 * 1024 * 1024;
 
 /** `before` with `patch` applied; `before` is left as it is. Throws BadRequest, Invalid or UnsupportedMediaType. */
 export function patched(
@@ -50,8 +52,7 @@ function applyJsonPatch(before: JsonObject, patch: Json, info: KindInfo): JsonOb
   if (!Array.isArray(patch)) throw badRequest('expected a list of operations as the JSON patch');
   if (patch.length > MAX_OPERATIONS) throw badRequest(`the patch has more than ${MAX_OPERATIONS} operations`);
   try {
-    const copy = structuredClone(before);
-    const result = jsonPatch.applyPatch(copy, patch as never, true, true).newDocument as Json;
+    const result = patchedStepwise(structuredClone(before), patch as unknown as readonly Operation[]);
     if (isObject(result)) return result;
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n')[0]! : String(error);
@@ -61,4 +62,20 @@ function applyJsonPatch(before: JsonObject, patch: Json, info: KindInfo): JsonOb
     ]);
   }
   throw badRequest('the JSON patch leaves no object');
+}
+
+/** Changes `document`. Throws an Error that says why an operation cannot be done. */
+function patchedStepwise(document: Json, patch: readonly Operation[]): Json {
+  let copied = 0;
+  for (const [i, operation] of patch.entries()) {
+    if (operation?.op === 'copy' && typeof operation.from === 'string') {
+      copied += JSON.stringify(jsonPatch.getValueByPointer(document, operation.from) ?? null).length;
+      if (copied > MAX_COPIED) throw new Error(`its copy operations copy more than ${MAX_COPIED} characters`);
+    }
+    if (operation?.op === 'move' && `${operation.path}/`.startsWith(`${operation.from}/`)) {
+      throw new Error(`operation ${i} moves a value into itself`);
+    }
+    document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument as Json;
+  }
+  return document;
 }

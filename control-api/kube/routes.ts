@@ -1,6 +1,6 @@
 /** The Kubernetes API's part of the server's table. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { bytesOf, type Route } from '../route.ts';
+import { authorOf, bytesOf, type Route } from '../route.ts';
 import { sendStream } from '../stream.ts';
 import type { Answer, Call, KubeContext } from './call.ts';
 import { targetOf } from './catalogue.ts';
@@ -76,18 +76,12 @@ export function callOf(request: FastifyRequest): Call {
     accept: acceptOf(request),
     contentType: request.headers['content-type'],
     body: bytesOf(request),
-    author: { via: programOf(request.headers['user-agent']), user: 'local' },
+    author: authorOf(request),
   };
 }
 
 /** The path as it was sent: `URL` would resolve `..` in it. */
 const rawPathOf = (request: FastifyRequest): string => (request.raw.url ?? '/').split('?')[0]!;
-
-/** `kubectl/v1.32.0 (linux/amd64) …` → `kubectl` */
-function programOf(userAgent: string | undefined): string {
-  const name = /^[\w.-]{1,64}/.exec(userAgent ?? '')?.[0];
-  return name ?? 'unknown';
-}
 
 /** kubectl compares itself with `major.minor`; Lateen's own version is `gitVersion`'s build part. */
 function versionInfo(version: string): object {

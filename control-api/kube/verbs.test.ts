@@ -161,9 +161,9 @@ describe('writing', () => {
     },
     {
       it: 'YAML that doubles itself',
-      body: `a: &a [x,x]\n${'bcdefghij'
+      body: `a: &a [x,x]\n${'bcdefghijklmn'
         .split('')
-        .map((c, i) => `${c}: &${c} [*${'abcdefghi'[i]},*${'abcdefghi'[i]},*${'abcdefghi'[i]}]`)
+        .map((c, i) => `${c}: &${c} [*${'abcdefghijklm'[i]},*${'abcdefghijklm'[i]},*${'abcdefghijklm'[i]}]`)
         .join('\n')}`,
       type: 'application/yaml',
       status: 400,

@@ -75,4 +75,10 @@ describe('watching', () => {
     const { status, body } = await call(api, 'GET', `${VS}?watch=true&resourceVersion=3`);
     expect([status, body.reason]).toEqual([410, 'Expired']);
   });
+
+  test('a revision that was never given out is of another mesh: its client has to list again', async () => {
+    const api = await start();
+    const { status, body } = await call(api, 'GET', `${VS}?watch=1&resourceVersion=${api.store.revision + 1}`);
+    expect([status, body.reason]).toEqual([410, 'Expired']);
+  });
 });

@@ -29,7 +29,9 @@ export function watch({ store }: KubeContext, call: Call): Stream {
   // 0 or nothing: what is there now, then changes.
   const listFirst = initial || from === null || from === 0;
   const missed = listFirst ? [] : store.since(from);
-  if (missed === null) throw expired(`too old resource version: ${from} (${store.revision})`);
+  // A number that has not been given out yet is of an earlier life of the mesh: its client has to list again.
+  if (missed === null || (from ?? 0) > store.revision)
+    throw expired(`${missed === null ? 'too old' : 'unknown'} resource version: ${from} (${store.revision})`);
   formOf(call.accept);
 
   return {

@@ -137,7 +137,11 @@ export function checkIdentity({ target }: Call, candidate: JsonObject, before: R
     throw badRequest(`the kind in the data (${shown(kind)}) does not match the expected kind (${target.info.kind})`);
   }
   const metadata = isObject(candidate['metadata']) ? candidate['metadata'] : {};
-  const { name, namespace, uid } = metadata;
+  const { name, namespace, uid, resourceVersion } = metadata;
+  // Taken for none, it would overwrite what somebody else changed in the meantime.
+  if (resourceVersion !== undefined && resourceVersion !== null && typeof resourceVersion !== 'string') {
+    throw badRequest(`metadata.resourceVersion: expected a string, got ${shown(resourceVersion)}`);
+  }
   if (target.name !== null && name !== undefined && name !== target.name) {
     throw badRequest(`the name of the object (${shown(name)}) does not match the name on the URL (${target.name})`);
   }

@@ -26,6 +26,8 @@ export class LlhttpReader {
   error: string | null = null;
   /** Index of the first byte that is not part of a message: after an upgrade, or of what was refused. */
   consumed = 0;
+  /** Whole messages, informational ones not counted. */
+  finals = 0;
   readonly #parser = new HTTPParser();
   #headers: string[] = [];
   #target = '';
@@ -48,7 +50,6 @@ export class LlhttpReader {
       target: string | undefined,
       status: number | undefined,
     ) => {
-      const nth = this.messages.filter((m) => m.status === 0 || m.status >= 200).length;
       this.messages.push({
         method: kind === 'request' ? (methods[method] ?? '?') : '',
         target: this.#target + (target ?? ''),
@@ -61,7 +62,7 @@ export class LlhttpReader {
       });
       this.#headers = [];
       this.#target = '';
-      return kind === 'response' && methodOf(nth) === 'HEAD' ? SKIP_BODY : 0;
+      return kind === 'response' && methodOf(this.finals) === 'HEAD' ? SKIP_BODY : 0;
     };
     parser[HTTPParser.kOnBody] = (chunk: Buffer) => {
       this.messages.at(-1)!.body += chunk.latin1Slice();
@@ -70,6 +71,7 @@ export class LlhttpReader {
       const message = this.messages.at(-1)!;
       message.trailers = this.#headers;
       message.complete = true;
+      if (message.status === 0 || message.status >= 200) this.finals++;
       this.#headers = [];
       this.#target = '';
     };

@@ -81,10 +81,9 @@ export async function talk(
   const reader = new LlhttpReader('response', (nth) => methods[nth] ?? 'GET');
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const { promise, resolve } = Promise.withResolvers<Talk['ended']>();
-  const enough = (): boolean => reader.messages.filter((m) => m.complete && m.status >= 200).length >= expect;
   socket.on('data', (bytes: Buffer) => {
     reader.feed(bytes);
-    if (enough()) resolve('open');
+    if (reader.finals >= expect) resolve('open');
   });
   socket.on('end', () => resolve('end'));
   socket.on('error', () => resolve('reset'));

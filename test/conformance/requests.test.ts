@@ -34,6 +34,7 @@ const REFUSED: readonly (readonly [id: string, what: string, bytes: string, stat
     ',chunked',
     'chunked,',
     '',
+    'chunked\t',
     'gzip, chunked',
     '"chunked"',
     'chunked;a=b',
@@ -282,7 +283,7 @@ const ACCEPTED: readonly (readonly [id: string, what: string, bytes: string, wan
     'A23',
     'names of every object’s properties are data',
     get('__proto__: a\r\nconstructor: b\r\ntoString: c\r\nhasOwnProperty: d\r\n'),
-    { has: { __proto__: 'a', constructor: 'b', tostring: 'c', hasownproperty: 'd' } as never },
+    { has: { ['__proto__']: 'a', constructor: 'b', tostring: 'c', hasownproperty: 'd' } },
   ],
   [
     'B1',
