@@ -96,8 +96,7 @@ export function parseRequestHead(
   // Methods are case-sensitive; not every server treats them so, and a policy on GET must not be passed by `get`.
   if (LOWER_CASE.test(method)) return refuse(400, 'http1.invalid_method');
   // TRACE sends credentials back to whoever asked (RFC 9110 section 9.3.8).
-  // PRI begins HTTP/2 and is no method of anything else (RFC 9113 section 3.4).
-  if (method === 'TRACE' || method === 'PRI') return refuse(405, 'http1.method_not_allowed');
+  if (method === 'TRACE') return refuse(405, 'http1.method_not_allowed');
   const targetStart = ++p;
   while (TARGET[bytes[p]!] === 1) p++;
   if (p === targetStart || bytes[p] !== SPACE) return refuse(400, 'http1.invalid_target');
@@ -110,6 +109,8 @@ export function parseRequestHead(
   const raw: HeaderList = [];
   const problem = parseFields(bytes, text, start, p + 2, end + 2, limits.maxFields, raw);
   if (problem !== null) return problem;
+  // The preface of HTTP/2 is refused for its version; else PRI is no method of anything (RFC 9113 section 3.4).
+  if (method === 'PRI') return refuse(405, 'http1.method_not_allowed');
   if (text.includes('_')) dropLookalikes(raw);
   return requestOf(method, target, minor, raw, text);
 }

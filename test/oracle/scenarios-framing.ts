@@ -226,6 +226,13 @@ const CONNECTIONS: readonly Request[] = [
       'trailer: x',
       'proxy-authorization: Basic eA==',
     ]),
+    {
+      differ: {
+        status: 200,
+        why: 'credentials for a proxy end at it; no trailers follow',
+        forwards: 'host: framing.oracle',
+      },
+    },
   ),
   one('an HTTP/1.1 request with a body nobody waits for', request('GET / HTTP/1.1', [H, 'content-length: 3'], 'abc')),
   one('an upgrade with a body', post(['connection: upgrade', 'upgrade: websocket', 'content-length: 3'], 'abc'), {
