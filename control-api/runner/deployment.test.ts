@@ -28,6 +28,16 @@ describe('a Deployment', () => {
     expect(world.errors).toEqual([]);
   });
 
+  test('that asks for more Pods than the machine may run gets those, and an Event that says so', async () => {
+    const world = fakeWorld();
+    world.apply(deploymentOf('reviews', 1_000_000_000));
+    await world.clock.pass(1000);
+    expect(world.pods().length).toBe(110);
+    const events = world.store.list('Event') as readonly { reason?: string; message?: string }[];
+    expect(events.find((e) => e.reason === 'FailedCreate')?.message).toMatch(/at most 110$/);
+    expect(world.errors).toEqual([]);
+  });
+
   test('is scaled up and down; what is not ready goes first', async () => {
     const world = fakeWorld();
     world.apply(deploymentOf('reviews', 1));

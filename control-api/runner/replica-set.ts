@@ -8,6 +8,10 @@ import { controllerOf, isOver, isReady, isTerminating, ownedBy, type Pod, type R
 import { randomSuffix } from './template-hash.ts';
 import type { Controller, WorkQueue } from './work-queue.ts';
 
+/** A kubelet's default (--max-pods): a slip of the finger in `kubectl scale` must not take the machine down. */
+const MOST_PODS = 110;
+const RETRY_MS = 5000;
+
 /** `key`: `namespace/name`. */
 export function replicaSetController(store: Store, clock: Clock, queue: WorkQueue, event: Event): Controller {
   const controller: Controller = {
@@ -19,7 +23,7 @@ export function replicaSetController(store: Store, clock: Clock, queue: WorkQueu
       const pods = podsOf(store, set).filter((pod) => !isOver(pod));
       const living = pods.filter((pod) => !isTerminating(pod));
       const wanted = set.spec.replicas ?? 1;
-      for (let i = living.length; i < wanted; i++) create(set);
+      createUpTo(set, wanted - living.length);
       const surplus = living.length > wanted ? [...living].sort(byUse).slice(0, living.length - wanted) : [];
       for (const pod of surplus) {
         askToEnd(store, pod, timestamp(clock));
@@ -29,6 +33,19 @@ export function replicaSetController(store: Store, clock: Clock, queue: WorkQueu
     },
   };
   return controller;
+
+  /** As many as are missing, while the machine has room; what is left over is tried again. */
+  function createUpTo(set: ReplicaSet, missing: number): void {
+    for (let i = 0; i < missing; i++) {
+      if (store.list('Pod').length >= MOST_PODS) {
+        const message = `${missing - i} pods more are wanted, but this machine runs at most ${MOST_PODS}`;
+        event(set, 'Warning', 'FailedCreate', message);
+        queue.addAfter(controller, `${set.metadata.namespace}/${set.metadata.name}`, RETRY_MS);
+        return;
+      }
+      create(set);
+    }
+  }
 
   function create(set: ReplicaSet): void {
     const { template } = set.spec;
