@@ -28,19 +28,22 @@ export type ControlPlaneOptions = {
 export type ControlPlane = {
   readonly api: ControlApi;
   readonly store: HistoryStore;
-  /** There was no state before. */
+  /** No mesh has come up with this state before; one that found its port taken does not count. */
   readonly fresh: boolean;
+  /** From now on it is not fresh any more, also after a restart. */
+  begun(): void;
   close(): Promise<void>;
 };
 
 /** What a running mesh keeps in its state directory; `--fresh` removes just that. */
-const KEPT = ['journal.db', 'journal.db-wal', 'journal.db-shm', 'logs', 'pods', 'proxies'];
+const KEPT = ['journal.db', 'journal.db-wal', 'journal.db-shm', 'begun', 'logs', 'pods', 'proxies'];
 
 /** Throws CliError when its port is taken, or its state directory is in use. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
   const unlock = lock(options.stateDir);
-  const fresh = !existsSync(join(options.stateDir, 'journal.db'));
+  const begun = join(options.stateDir, 'begun');
   const store = openStore({ dir: options.stateDir });
+  const fresh = !existsSync(begun) && store.list('Deployment', 'default').length === 0;
   const log = pino(
     { base: null, level: process.env['LATEEN_LOG_LEVEL'] ?? 'warn' },
     pino.destination({ dest: 2, sync: true }),
@@ -68,6 +71,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       api,
       store,
       fresh,
+      begun: () => writeFileSync(begun, ''),
       async close() {
         files?.close();
         await api.close();
@@ -94,22 +98,38 @@ function lock(stateDir: string): () => void {
   // Secrets, logs and last configurations are nobody else's on this machine.
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
   const file = join(stateDir, 'pid');
-  const holder = existsSync(file) ? Number(readFileSync(file, 'utf8')) : 0;
-  if (holder > 0 && holder !== process.pid && isAlive(holder)) {
+  const [holder = 0, since] = existsSync(file) ? readFileSync(file, 'utf8').split(' ').map(Number) : [];
+  if (holder > 0 && holder !== process.pid && isAlive(holder, since)) {
     throw new CliError(`another lateen (process ${holder}) uses ${stateDir}.`, {
       hint: `Stop it (kill ${holder}), or give this one a place of its own: --state DIR with --port and --gateway-port.`,
     });
   }
-  writeFileSync(file, String(process.pid));
+  writeFileSync(file, [process.pid, startOf(process.pid) ?? []].flat().join(' '));
   return () => rmSync(file, { force: true });
 }
 
-function isAlive(pid: number): boolean {
+/** `since`: when that process started. Another that has its number by now is not it. */
+function isAlive(pid: number, since: number | undefined): boolean {
   try {
     process.kill(pid, 0);
-    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    if ((error as NodeJS.ErrnoException).code !== 'EPERM') return false;
+  }
+  const start = startOf(pid);
+  return start === undefined || (start !== null && (since === undefined || start === since));
+}
+
+/**
+ * When a process started, in clock ticks since the machine did; null when it is dead but not buried; undefined where there is no
+ * telling (https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html).
+ */
+function startOf(pid: number): number | null | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return fields[0] === 'Z' || fields[0] === 'X' ? null : Number(fields[19]);
+  } catch {
+    return undefined;
   }
 }
 

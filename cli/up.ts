@@ -102,6 +102,7 @@ async function up(flags: Flags): Promise<void> {
     const api = new Api(reachable(plane.api.url));
     runner = startMesh(flags, plane, stateDir, gateway, api.server);
     if (flags.empty !== true && (plane.fresh || flags.bookinfo === true)) await applyBookInfo(api);
+    plane.begun();
     const page = { host: reachableHost(gateway.bind), port: gateway.http, path: '/productpage' };
     ready = watchReady(plane.store, page);
     const nag = setInterval(

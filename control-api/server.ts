@@ -53,13 +53,20 @@ export type ControlApi = {
 
 /** Bytes of one request's body; the API server's own limit is 3 MB. */
 const BODY_LIMIT = 4 * 1024 * 1024;
+/** A request has to have come whole within this time; answers may take as long as they like, as watches do. */
+const REQUEST_MS = 60_000;
 
 export async function createControlApi(options: ControlApiOptions): Promise<ControlApi> {
   const { store, log = pino({ enabled: false }) } = options;
   const stopSeeding = seed(store);
   const proxies = new Proxies(store);
   const context = { store, runtime: options.runtime, admit: createAdmit(store, options.analyze) };
-  const app = Fastify({ bodyLimit: BODY_LIMIT, forceCloseConnections: true, exposeHeadRoutes: true });
+  const app = Fastify({
+    bodyLimit: BODY_LIMIT,
+    requestTimeout: REQUEST_MS,
+    forceCloseConnections: true,
+    exposeHeadRoutes: true,
+  });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
   protect(app, options.allowHosts ?? []);

@@ -203,6 +203,7 @@ const REQUEST_CLASSES: readonly Class[] = [
     `POST / HTTP/1.1\r\n${H}Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n`,
     'nothing but the one word is read alike by all',
   ],
+  ['http1.tab_in_framing', `POST / HTTP/1.1\r\n${H}Content-Length:\t3\r\n\r\nabc`, 'its releases differ on it'],
   [
     'http1.duplicate_transfer_encoding',
     `POST / HTTP/1.1\r\n${H}Transfer-Encoding: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
@@ -237,6 +238,7 @@ const RESPONSE_CLASSES: readonly Class[] = [
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nabc',
     'we could not say where it ends to a client that stays',
   ],
+  ['http1.tab_in_framing', 'HTTP/1.1 200 OK\r\nContent-Length:\t3\r\n\r\nabc', 'its releases differ on it'],
   [
     'http1.duplicate_transfer_encoding',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
