@@ -52,7 +52,7 @@ function applyJsonPatch(before: JsonObject, patch: Json, info: KindInfo): JsonOb
   if (!Array.isArray(patch)) throw badRequest('expected a list of operations as the JSON patch');
   if (patch.length > MAX_OPERATIONS) throw badRequest(`the patch has more than ${MAX_OPERATIONS} operations`);
   try {
-    const result = patchedStepwise(structuredClone(before), patch as unknown as readonly Operation[]);
+    const result = patchedStepwise(structuredClone(before), patch as unknown[] as Operation[]);
     if (isObject(result)) return result;
   } catch (error) {
     const message = error instanceof Error ? error.message.split('\n')[0]! : String(error);
@@ -75,7 +75,7 @@ function patchedStepwise(document: Json, patch: readonly Operation[]): Json {
     if (operation?.op === 'move' && `${operation.path}/`.startsWith(`${operation.from}/`)) {
       throw new Error(`operation ${i} moves a value into itself`);
     }
-    document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument as Json;
+    document = jsonPatch.applyOperation(document, operation, true, true, true, i).newDocument;
   }
   return document;
 }

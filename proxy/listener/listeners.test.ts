@@ -18,7 +18,7 @@ const listener = (name: string, port: number, direction: Listener['direction'] =
   forwardProxy: null,
 });
 
-const never = (): never => assert.fail('nothing was to go wrong');
+const never = (): void => assert.fail('nothing was to go wrong');
 
 /** A server on a port of its own; `close` lets go of the port. */
 async function taken(): Promise<{ port: number; close(): Promise<void> }> {
@@ -43,8 +43,9 @@ describe('listeners', () => {
   test('are bound and let go as they are wanted; connections that are open stay', async () => {
     const accepted: Socket[] = [];
     const listeners = new Listeners((_, socket) => void accepted.push(socket), never, never, 100);
-    const { port, close } = await taken();
-    await close();
+    const free = await taken();
+    await free.close();
+    const { port } = free;
     await listeners.set([listener('a', port)]);
     const client = connect(port, '127.0.0.1');
     await new Promise((resolve) => client.once('connect', resolve));
@@ -66,7 +67,7 @@ describe('listeners', () => {
     const listeners = new Listeners(
       (_, socket) => void socket.destroy(),
       (p) => problem.resolve(`${p.listener} ${p.message}`),
-      recovered.resolve,
+      (listener) => recovered.resolve(listener),
       100,
     );
     await listeners.set([listener('a', holder.port)]);
