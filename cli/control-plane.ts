@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { ingestFiles, type FileIngest } from '#control-api/ingest/file.ts';
+import { watchTree } from '#proxy/sources/watch-tree.ts';
 import { openStore, type HistoryStore } from '#control-api/open-store.ts';
 import type { PodRuntime } from '#control-api/pod-runtime.ts';
 import { createControlApi, type ControlApi } from '#control-api/server.ts';
@@ -66,7 +67,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       parts: [(app) => traceRoutes(app, traces)],
       log,
     });
-    if (options.watchDir !== null) files = ingestFiles({ dir: options.watchDir, store, log });
+    if (options.watchDir !== null) files = ingestFiles({ dir: options.watchDir, store, log, watch: watchTree });
     return {
       api,
       store,

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { call, start, stopAll, VS, vs, watch } from './server.kit.ts';
+import { openStore } from './open-store.ts';
 
 afterEach(stopAll);
 
@@ -60,5 +61,16 @@ describe('our own paths', () => {
     });
     expect((await call(api, 'POST', '/api/v2/spans', [{ id: '1' }])).body).toEqual({ got: [{ id: '1' }] });
     expect((await call(api, 'GET', '/api/v1/namespaces/default')).body.kind).toBe('Namespace');
+  });
+
+  test('a full disk is told as what it is', async () => {
+    const store = openStore({ dir: null });
+    const api = await start({ store });
+    store.put = () => {
+      throw Object.assign(new Error('database or disk is full'), { code: 'ERR_SQLITE_ERROR', errcode: 13 });
+    };
+    const { status, body } = await call(api, 'POST', VS, vs('a'));
+    expect([status, body.reason]).toEqual([507, 'InsufficientStorage']);
+    expect(body.message).toContain('disk');
   });
 });

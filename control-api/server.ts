@@ -53,6 +53,8 @@ export type ControlApi = {
 
 /** Bytes of one request's body; the API server's own limit is 3 MB. */
 const BODY_LIMIT = 4 * 1024 * 1024;
+/** https://sqlite.org/rescode.html#full */
+const SQLITE_FULL = 13;
 /** A request has to have come whole within this time; answers may take as long as they like, as watches do. */
 const REQUEST_MS = 60_000;
 
@@ -135,5 +137,12 @@ function statusOf(
   const status = error.statusCode ?? 500;
   if (status < 500) return new StatusError(status, 'BadRequest', error.message);
   log.error({ err: error, method: request.method, url: request.url }, 'a request to the control API failed');
+  if ((error as { errcode?: number }).errcode === SQLITE_FULL) {
+    return new StatusError(
+      507,
+      'InsufficientStorage',
+      'the disk with the state directory is full: nothing was changed',
+    );
+  }
   return internal();
 }

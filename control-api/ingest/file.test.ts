@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, unlinkSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pino } from 'pino';
@@ -37,7 +37,15 @@ function setup(files: Record<string, string>): {
   };
   for (const [path, text] of Object.entries(files)) write(path, text);
   const start = (): FileIngest => {
-    const ingest = ingestFiles({ dir, store, log });
+    const ingest = ingestFiles({
+      dir,
+      store,
+      log,
+      watch: (path, changed) => {
+        const watcher = watch(path, changed);
+        return { refresh() {}, close: () => watcher.close() };
+      },
+    });
     cleanups.push(() => ingest.close());
     return ingest;
   };
@@ -61,6 +69,8 @@ describe('files', () => {
       'a.yaml': `${vs('one')}---\n${vs('two')}`,
       'deep/er/b.yml': vs('three'),
       'note.txt': 'no',
+      '.#a.yaml': vs('lock'),
+      '..data/a.yaml': vs('one'),
     });
     expect(start().problems()).toEqual([]);
     expect(names(store)).toEqual(['one', 'three', 'two']);
@@ -177,5 +187,14 @@ describe('files', () => {
     const { store, start } = setup({ 'a.yaml': vs('one', 'v1'), 'b.yaml': vs('one', 'v2') });
     expect(start().problems()).toMatchObject([{ file: 'b.yaml', message: 'a.yaml says this too; only one file can' }]);
     expect(subsetOf(store, 'one')).toBe('v1');
+  });
+
+  test('links to devices, to nowhere and to themselves are no files', () => {
+    const { store, dir, start } = setup({ 'z.yaml': vs('one') });
+    for (const [name, target] of Object.entries({ device: '/dev/zero', nowhere: 'none', loop: 'loop.yaml' })) {
+      symlinkSync(target, join(dir, `${name}.yaml`));
+    }
+    expect(start().problems()).toEqual([]);
+    expect(names(store)).toEqual(['one']);
   });
 });

@@ -1,6 +1,6 @@
 /** Resources out of a directory of YAML files, kept in step with it: what a file says is put, what it no longer says is removed. */
 import { createHash } from 'node:crypto';
-import { readdirSync, readFileSync, statSync, watch, type FSWatcher } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import type { Logger } from 'pino';
 import { parseText } from '#proxy/istio/parse.ts';
@@ -15,7 +15,16 @@ export type FileIngestOptions = {
   readonly log: Logger;
   /** Of resources that name none. */
   readonly defaultNamespace?: string;
+  /** Hears of changes sooner than the next look, which comes every 5 s. */
+  readonly watch?: Watch;
 };
+
+/** `proxy/sources/watch-tree.ts`, which the control plane itself does not see. */
+export type Watch = (
+  dir: string,
+  changed: () => void,
+  failed: (dir: string, error: Error) => void,
+) => { refresh(): void; close(): void };
 
 export type FileIngest = {
   /** What is wrong with the files as they stand. */
@@ -31,6 +40,8 @@ const DEBOUNCE_MS = 50;
 const RESCAN_MS = 5000;
 const MAX_FILE = 4 * 1024 * 1024;
 const MAX_FILES = 10_000;
+/** Editors' own files, `.git`, and `..data`, through which Kubernetes shows each file of a ConfigMap a second time. */
+const HIDDEN = /(?:^|\/)\./;
 
 type File = {
   readonly hash: string;
@@ -51,8 +62,13 @@ export function ingestFiles(options: FileIngestOptions): FileIngest {
     }, DEBOUNCE_MS);
   };
   files.rescan();
-  const watcher = watching(dir, soon, log);
-  const again = setInterval(() => files.rescan(), RESCAN_MS);
+  const watcher = options.watch?.(dir, soon, (path, error) =>
+    log.warn({ dir: path, err: error }, 'cannot watch the files; looking now and then'),
+  );
+  const again = setInterval(() => {
+    watcher?.refresh();
+    files.rescan();
+  }, RESCAN_MS);
   again.unref();
   return {
     problems: () => files.problems(),
@@ -144,7 +160,8 @@ function yamlFiles(dir: string, log: Logger): string[] | null {
     const entries = readdirSync(dir, { recursive: true, withFileTypes: true });
     const paths = entries
       .filter((e) => (e.isFile() || e.isSymbolicLink()) && /\.(?:ya?ml|json)$/.test(e.name))
-      .map((e) => relative(dir, join(e.parentPath, e.name)));
+      .map((e) => relative(dir, join(e.parentPath, e.name)))
+      .filter((path) => !HIDDEN.test(path));
     if (paths.length > MAX_FILES) log.error(`${dir} has ${paths.length} files of YAML; only ${MAX_FILES} are read`);
     return paths.sort().slice(0, MAX_FILES);
   } catch (error) {
@@ -156,23 +173,13 @@ function yamlFiles(dir: string, log: Logger): string[] | null {
 /** Null: it cannot be read now (it may just be in the middle of being replaced). */
 function read(path: string): string | null {
   try {
-    const { size } = statSync(path);
+    const info = statSync(path);
+    // Reading a pipe would wait for its writer, and a device has no end.
+    if (!info.isFile()) return null;
+    const { size } = info;
     // The parser says what is wrong with it, without having it in memory.
     return size > MAX_FILE ? ' '.repeat(MAX_FILE + 1) : readFileSync(path, 'utf8');
   } catch {
-    return null;
-  }
-}
-
-function watching(dir: string, changed: () => void, log: Logger): FSWatcher | null {
-  try {
-    const watcher = watch(dir, { recursive: true, persistent: false }, changed);
-    watcher.on('error', (error) =>
-      log.warn({ dir, err: error }, 'cannot watch the files any more; looking now and then'),
-    );
-    return watcher;
-  } catch (error) {
-    log.warn({ dir, err: error }, 'cannot watch the files; looking now and then');
     return null;
   }
 }

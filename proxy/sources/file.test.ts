@@ -47,6 +47,9 @@ describe('a directory of YAML files', () => {
     writeFileSync(join(dir, 'b.yaml'), service('b'));
     writeFileSync(join(dir, 'sub', 'a.yml'), service('a'));
     writeFileSync(join(dir, 'readme.txt'), 'not ours');
+    writeFileSync(join(dir, '.#b.yaml'), service('lock'));
+    mkdirSync(join(dir, '..data'));
+    writeFileSync(join(dir, '..data', 'b.yaml'), service('b'));
     start();
     assert.deepEqual(names(await next()), ['b', 'a']);
   });

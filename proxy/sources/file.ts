@@ -1,25 +1,27 @@
 /** Resources from a directory of YAML files, read again when anything in it changes. */
 import { createHash } from 'node:crypto';
-import { watch, type FSWatcher } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import type { Problem } from '../istio/problem.ts';
 import { parseText } from '../istio/parse.ts';
 import type { Resource } from '../istio/resource.ts';
 import type { Source, SourceLog, Update } from './source.ts';
+import { watchTree, type TreeWatch } from './watch-tree.ts';
 
 /** Editors write in bursts; a ConfigMap swap is several events. */
 const DEBOUNCE_MS = 25;
 /** A watch can miss what happens on network file systems; a look now and then costs little. */
 const POLL_MS = 2000;
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
+/** Editors' own files, `.git`, and `..data`, through which Kubernetes shows each file of a ConfigMap a second time. */
+const HIDDEN = /(?:^|\/)\./;
 
 export class FileSource implements Source {
   readonly #dir: string;
   readonly #namespace: string;
   readonly #log: SourceLog;
   #onUpdate: (update: Update) => void = () => undefined;
-  #watcher: FSWatcher | null = null;
+  #tree: TreeWatch | null = null;
   #timer: NodeJS.Timeout | null = null;
   #poll: NodeJS.Timeout | null = null;
   #seen = '';
@@ -39,29 +41,25 @@ export class FileSource implements Source {
 
   start(onUpdate: (update: Update) => void): void {
     this.#onUpdate = onUpdate;
-    this.#watch();
+    // Directories are watched, never a file: a file is gone after an atomic rename.
+    this.#tree = watchTree(
+      this.#dir,
+      () => this.#soon(),
+      (dir, error) => this.#log('warn', `cannot watch ${dir}: ${error.message}; looking every 2 s`),
+    );
     void this.#read();
-    this.#poll = setInterval(() => void this.#read(), POLL_MS);
+    this.#poll = setInterval(() => {
+      this.#tree?.refresh();
+      void this.#read();
+    }, POLL_MS);
     this.#poll.unref();
   }
 
   close(): void {
     this.#closed = true;
-    this.#watcher?.close();
+    this.#tree?.close();
     if (this.#timer !== null) clearTimeout(this.#timer);
     if (this.#poll !== null) clearInterval(this.#poll);
-  }
-
-  /** The directory is watched, never a file: a file is gone after an atomic rename. */
-  #watch(): void {
-    try {
-      this.#watcher = watch(this.#dir, { recursive: true }, () => this.#soon());
-      this.#watcher.on('error', (error) =>
-        this.#log('warn', `cannot watch ${this.#dir}: ${error.message}; looking every 2 s`),
-      );
-    } catch (error) {
-      this.#log('warn', `cannot watch ${this.#dir}: ${(error as Error).message}; looking every 2 s`);
-    }
   }
 
   #soon(): void {
@@ -123,7 +121,7 @@ export class FileSource implements Source {
   async #texts(): Promise<[string, string][]> {
     const texts: [string, string][] = [];
     for (const entry of await readdir(this.#dir, { recursive: true })) {
-      if (!/\.(?:ya?ml|json)$/i.test(entry)) continue;
+      if (!/\.(?:ya?ml|json)$/i.test(entry) || HIDDEN.test(entry)) continue;
       const path = join(this.#dir, entry);
       const info = await stat(path).catch(() => null);
       if (info === null || !info.isFile()) continue;
