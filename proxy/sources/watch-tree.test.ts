@@ -16,7 +16,7 @@ function tempDir(): string {
 }
 
 /** `heard`: a change comes after `act`, however often it takes to do it. */
-function watched(dir: string): { tree: TreeWatch; failed: string[]; heard(act: () => void): Promise<void> } {
+function watched(dir: string): { tree: TreeWatch; failed: string[]; heard: (act: () => void) => Promise<void> } {
   let changes = 0;
   const failed: string[] = [];
   const tree = watchTree(
