@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     include: ['{proxy,control-api,cli,bookinfo,scripts,bench,test}/**/*.test.ts'],
     exclude: ['**/node_modules/**'],
+    setupFiles: ['test/kit/seed.ts'],
     pool: 'forks',
     maxWorkers: 2,
     testTimeout: 30_000,

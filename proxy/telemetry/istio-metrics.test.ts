@@ -292,6 +292,21 @@ describe("Istio's HTTP metrics", () => {
     );
   });
 
+  test('a hundred hosts that nobody declared have names, so that a scrape stays small; all others share a series', () => {
+    const { record, series } = metrics(proxyNode(reviews));
+    for (let i = 0; i < 3000; i++) {
+      const x = exchange('outbound', reviews);
+      x.cluster = null;
+      x.authority = `host-${i}.example`;
+      record(x);
+    }
+    const all = series('istio_requests_total');
+    assert.equal(all.length, 101);
+    assert.equal(all[99]!.labels['destination_service'], 'host-99.example');
+    assert.equal(all[100]!.labels['destination_service'], 'unknown');
+    assert.equal(all[100]!.slot(0), 2900);
+  });
+
   test('hosts that an app makes up cannot make more series than the limit and the one for all others', () => {
     const { record, series } = metrics(proxyNode(reviews), 50);
     for (let i = 0; i < 5000; i++) {

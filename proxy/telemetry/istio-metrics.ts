@@ -16,6 +16,8 @@ import { inboundParties, outboundParties, type Destination } from './parties.ts'
 
 /** Destinations without a service that are remembered; the writer's own limit bounds the series. */
 const MAX_STRANGERS = 1000;
+/** Hosts nobody declared that are named in labels; each is some 60 lines of a scrape. Those after them have no name. */
+const MAX_NAMED = 100;
 
 /**
  * Returns what is to be called once for every request, at its end. It never throws.
@@ -27,6 +29,7 @@ export function createIstioMetrics(
   inboundCluster: (port: number) => Cluster | null = () => null,
 ): (x: Exchange) => void {
   const strangers = new Map<string, Outcomes>();
+  const named = new Set<string>();
 
   return (x) => {
     const outcomes = x.direction === 'inbound' ? fromPeer(x) : toEndpoint(x);
@@ -70,7 +73,7 @@ export function createIstioMetrics(
 
   /** Requests that reached nobody, or somebody of no service: told apart by name, since there is nothing else to hold on to. */
   function stranger(x: Exchange, other: Workload | null): Outcomes {
-    const to = destination(x);
+    const to = namedOnly(destination(x));
     const key = `${x.direction} ${to.cluster?.name ?? ''} ${to.route} ${to.authority} ${other?.namespace} ${other?.workload} ${other?.canonicalRevision}`;
     const known = strangers.get(key);
     if (known !== undefined) return known;
@@ -79,6 +82,13 @@ export function createIstioMetrics(
     const made = new Outcomes(writer, parties, x.direction === 'inbound' ? 'none' : 'unknown');
     strangers.set(key, made);
     return made;
+  }
+
+  function namedOnly(to: Destination): Destination {
+    if (to.cluster?.service || to.authority === '' || named.has(to.authority)) return to;
+    if (named.size >= MAX_NAMED) return { ...to, authority: '' };
+    named.add(to.authority);
+    return to;
   }
 
   function destination(x: Exchange): Destination {
