@@ -1,6 +1,7 @@
 /** What one route asks of a request, as a function: only the parts that are given, path first. */
 import { headerPredicate, optionalPredicate, stringPredicate } from '../core/string-match.ts';
 import type { Exchange } from '../live/exchange.ts';
+import { pseudoHeader } from '../live/pseudo-header.ts';
 import type { HeaderMatch, QueryMatch, RouteMatch } from '../snapshot/route.ts';
 import { queryValue } from './query.ts';
 
@@ -46,25 +47,8 @@ function queryTest({ name, match }: QueryMatch): RoutePredicate {
 }
 
 function headerTest({ name, match, invert }: HeaderMatch): RoutePredicate {
-  const read = pseudo(name);
+  const read = pseudoHeader(name);
   if (read !== null) return on(read, optionalPredicate(match, invert));
   const fits = headerPredicate({ name, match, invert });
   return (x) => fits(x.headers);
-}
-
-/** What Envoy keeps among its headers and we keep in the exchange; Host is one of them. Null: an ordinary header. */
-function pseudo(name: string): ((x: Exchange) => string) | null {
-  switch (name) {
-    case ':authority':
-    case 'host':
-      return (x) => x.authority;
-    case ':method':
-      return (x) => x.method;
-    case ':path':
-      return (x) => x.path;
-    case ':scheme':
-      return (x) => x.scheme;
-    default:
-      return null;
-  }
 }

@@ -2,6 +2,7 @@
 import { getJoined, type HeaderList } from '../core/header-list.ts';
 import { parseTemplate, type Operator, type TemplatePart } from '../core/header-template.ts';
 import type { Exchange } from '../live/exchange.ts';
+import { pseudoHeader } from '../live/pseudo-header.ts';
 
 /** `response`: its headers, while they are being changed; null on the way to the upstream. What is not known is "". */
 export type Value = (x: Exchange, response: HeaderList | null) => string;
@@ -105,21 +106,7 @@ function firstOf(argument: string, read: (header: string) => Value): Value {
   return (x, response) => first(x, response) || second(x, response);
 }
 
-function requestHeader(name: string): Value {
-  switch (name) {
-    case ':authority':
-    case 'host':
-      return (x) => x.authority;
-    case ':method':
-      return (x) => x.method;
-    case ':path':
-      return (x) => x.path;
-    case ':scheme':
-      return (x) => x.scheme;
-    default:
-      return (x) => getJoined(x.headers, name) ?? '';
-  }
-}
+const requestHeader = (name: string): Value => pseudoHeader(name) ?? ((x) => getJoined(x.headers, name) ?? '');
 
 const withPort = (address: string, port: number): string =>
   address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
