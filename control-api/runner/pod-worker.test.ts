@@ -223,11 +223,13 @@ describe('the end of a Pod', () => {
     expect(world.pods()).toEqual([]);
   });
 
-  test('waits for no proxy longer than a second', async () => {
+  test('waits five seconds for a proxy that is slow to hear of it, and no longer', async () => {
     const world = fakeWorld({ settled: () => new Promise(() => {}) });
     world.apply(pod({ containers: [{ name: 'main', image: 'app' }] }));
     await world.clock.pass(1000);
     remove(world);
+    await world.clock.pass(4000);
+    expect(world.processes.all.every((p) => p.running)).toBe(true);
     await world.clock.pass(1500);
     expect(world.pods()).toEqual([]);
   });

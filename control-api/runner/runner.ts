@@ -68,8 +68,11 @@ export type Runner = {
 
 /** The image name of this program, as Pods show it. */
 export const PROXY_IMAGE = 'lateen/proxy';
-/** A proxy that has not confirmed by then is not waited for. */
-const SETTLE_MS = 1000;
+/**
+ * A proxy that has not confirmed by then is not waited for. Long enough for a machine on which a whole mesh is being restarted: a
+ * proxy that hears late sends requests to a Pod that is gone.
+ */
+const SETTLE_MS = 5000;
 
 export function startRunner(options: RunnerOptions, seams: Partial<Seams> = {}): Runner {
   const { store } = options;
