@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
-import { canAccount, cpuTimeUs, memoryOf, parseRollup, parseSchedstat, parseStat } from './accounting.ts';
+import {
+  canAccount,
+  cpuTimeUs,
+  memoryOf,
+  parseRollup,
+  parseSchedstat,
+  parseStat,
+  threadTimesUs,
+} from './accounting.ts';
 
 describe('accounting', () => {
   test('reads parent and CPU time from behind a name with spaces and parentheses', () => {
@@ -20,8 +28,14 @@ describe('accounting', () => {
 
   test('tells proportional from resident memory', () => {
     const text =
-      '5000-6000 ---p 00000000 00:00 0   [rollup]\nRss:    13540 kB\nPss:    12082 kB\nPss_Dirty:   6884 kB\n';
-    assert.deepEqual(parseRollup(text), { rss: 13_540 * 1024, pss: 12_082 * 1024 });
+      '5000-6000 ---p 00000000 00:00 0   [rollup]\nRss:    13540 kB\nPss:    12082 kB\nPss_Dirty:   6884 kB\n' +
+      'Private_Clean:   4000 kB\nPrivate_Dirty:   6000 kB\nAnonymous:   5900 kB\n';
+    assert.deepEqual(parseRollup(text), {
+      rss: 13_540 * 1024,
+      pss: 12_082 * 1024,
+      own: 10_000 * 1024,
+      anonymous: 5900 * 1024,
+    });
   });
 
   test.skipIf(!canAccount())('sees work done by this process', () => {
@@ -29,6 +43,7 @@ describe('accounting', () => {
     let x = 0;
     for (const end = performance.now() + 60; performance.now() < end; x++);
     assert.ok(x > 0 && cpuTimeUs(process.pid) - before > 20_000);
+    assert.ok(Math.max(...threadTimesUs(process.pid).values()) > 20_000);
     assert.ok(memoryOf(process.pid).rss > 10_000_000);
   });
 });

@@ -9,6 +9,10 @@ export type Memory = {
   readonly pss: number;
   /** Resident set size in bytes: shared pages count whole. */
   readonly rss: number;
+  /** Bytes that nobody else maps. */
+  readonly own: number;
+  /** Bytes that belong to no file: heaps and stacks. */
+  readonly anonymous: number;
 };
 
 /** CPU time of the whole process tree under `pid` so far, in microseconds; of all threads that are still alive. */
@@ -19,7 +23,16 @@ export function cpuTimeUs(pid: number): number {
 /** Memory of the whole process tree under `pid`. */
 export function memoryOf(pid: number): Memory {
   const parts = treeOf(pid).map((each) => parseRollup(readOrEmpty(`/proc/${each}/smaps_rollup`)));
-  return { pss: parts.reduce((sum, m) => sum + m.pss, 0), rss: parts.reduce((sum, m) => sum + m.rss, 0) };
+  const sum = (pick: (memory: Memory) => number): number => parts.reduce((total, each) => total + pick(each), 0);
+  return { pss: sum((m) => m.pss), rss: sum((m) => m.rss), own: sum((m) => m.own), anonymous: sum((m) => m.anonymous) };
+}
+
+/** CPU time of each living thread of the tree so far, in microseconds, by thread id. */
+export function threadTimesUs(pid: number): ReadonlyMap<string, number> {
+  const times = new Map<string, number>();
+  for (const each of treeOf(pid))
+    for (const thread of listOrEmpty(`/proc/${each}/task`)) times.set(thread, cpuOfThread(each, thread));
+  return times;
 }
 
 /** Whether this system has what the functions above read. */
@@ -28,12 +41,12 @@ export function canAccount(): boolean {
 }
 
 function cpuOfProcess(pid: number): number {
-  let sum = 0;
-  for (const thread of listOrEmpty(`/proc/${pid}/task`)) {
-    const exact = parseSchedstat(readOrEmpty(`/proc/${pid}/task/${thread}/schedstat`));
-    sum += exact ?? parseStat(readOrEmpty(`/proc/${pid}/task/${thread}/stat`))?.cpuUs ?? 0;
-  }
-  return sum;
+  return listOrEmpty(`/proc/${pid}/task`).reduce((sum, thread) => sum + cpuOfThread(pid, thread), 0);
+}
+
+function cpuOfThread(pid: number, thread: string): number {
+  const exact = parseSchedstat(readOrEmpty(`/proc/${pid}/task/${thread}/schedstat`));
+  return exact ?? parseStat(readOrEmpty(`/proc/${pid}/task/${thread}/stat`))?.cpuUs ?? 0;
 }
 
 /** `pid` and all its descendants. */
@@ -69,7 +82,12 @@ export function parseStat(text: string): { parent: number; cpuUs: number } | nul
 export function parseRollup(text: string): Memory {
   const bytes = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text)?.[1] ?? 0) * 1024;
-  return { pss: bytes('Pss'), rss: bytes('Rss') };
+  return {
+    pss: bytes('Pss'),
+    rss: bytes('Rss'),
+    own: bytes('Private_Clean') + bytes('Private_Dirty'),
+    anonymous: bytes('Anonymous'),
+  };
 }
 
 function readOrEmpty(path: string): string {

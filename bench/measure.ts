@@ -1,13 +1,11 @@
 /** One candidate, one round: started fresh, warmed up, loaded, accounted, stopped. */
 import { get } from 'node:http';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { cpuTimeUs, memoryOf } from './accounting.ts';
 import { autocannon } from './load/autocannon.ts';
 import { fixedRate } from './load/fixed-rate.ts';
 import type { LoadResult, Target } from './load/load.ts';
 import { wrk } from './load/wrk.ts';
+import { scratchFolder } from './process.ts';
 import { BODY } from './targets/origin-body.ts';
 import type { Candidate, Running, Surroundings } from './targets/candidate.ts';
 
@@ -33,7 +31,8 @@ export type Loaded = LoadResult & {
 export type Round = {
   /** As much as one connection set asks for: wrk, else autocannon. */
   readonly saturation: Loaded;
-  readonly autocannon: Loaded;
+  /** Null in all rounds but the first: its latencies say nothing, and its throughput is a second opinion only. */
+  readonly autocannon: Loaded | null;
   readonly fixed: Loaded;
   /** Bytes, after the loads. */
   readonly pss: number;
@@ -41,44 +40,59 @@ export type Round = {
 };
 
 /** Runs one round. Throws when the candidate does not start or does not give the origin's answer. */
-export async function measure(candidate: Candidate, around: Omit<Surroundings, 'dir'>, plan: Plan): Promise<Round> {
-  const dir = mkdtempSync(join(tmpdir(), 'lateen-bench-'));
-  try {
-    await using running = await candidate.start({ ...around, dir });
-    await answersLikeTheOrigin(running.target);
-    await saturate(running.target, plan, plan.warmUpSeconds);
-    const saturation = await loaded(running, () => saturate(running.target, plan, plan.seconds));
-    const second =
-      plan.wrk === null
-        ? saturation
-        : await loaded(running, () => autocannon(running.target, plan.connections, plan.seconds));
-    const fixed = await loaded(running, () => fixedRate(running.target, plan.connections, plan.rate, plan.seconds));
-    return { saturation, autocannon: second, fixed, ...memoryOf(running.pid) };
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
-  }
+export async function measure(
+  candidate: Candidate,
+  around: Omit<Surroundings, 'dir'>,
+  plan: Plan,
+  round: number,
+): Promise<Round> {
+  using folder = scratchFolder();
+  await using running = await candidate.start({ ...around, dir: folder.path });
+  const { target, pid } = running;
+  await answersLikeTheOrigin(target);
+  await saturate(target, plan, plan.warmUpSeconds);
+  const saturation = await loaded(running, () => saturate(target, plan, plan.seconds));
+  const second =
+    round === 1 && plan.wrk !== null
+      ? await loaded(running, () => autocannon(target, plan.connections, plan.seconds))
+      : null;
+  const fixed = await loaded(running, () => fixedRate(target, plan.connections, plan.rate, plan.seconds));
+  const { pss, rss } = memoryOf(pid);
+  return { saturation, autocannon: second, fixed, pss, rss };
 }
 
-function saturate(target: Target, { wrk: binary, connections }: Plan, seconds: number): Promise<LoadResult> {
+/** As much as `connections` can ask for: wrk where installed, else autocannon. */
+export function saturate(
+  target: Target,
+  { wrk: binary, connections }: Pick<Plan, 'wrk' | 'connections'>,
+  seconds: number,
+): Promise<LoadResult> {
   return binary === null ? autocannon(target, connections, seconds) : wrk(binary, target, connections, seconds);
 }
 
-async function loaded({ pid }: Running, load: () => Promise<LoadResult>): Promise<Loaded> {
-  const before = cpuTimeUs(pid);
-  const result = await load();
+/** Runs `load`, and accounts what the proxy spends on it; from the moment `load` calls `begin`, when it does. */
+export async function loaded(
+  { pid }: Pick<Running, 'pid'>,
+  load: (begin: () => void) => Promise<LoadResult>,
+): Promise<Loaded> {
+  let before = cpuTimeUs(pid);
+  const result = await load(() => {
+    before = cpuTimeUs(pid);
+  });
   const cpuUs = cpuTimeUs(pid) - before;
   return {
     ...result,
     rps: result.requests / result.seconds,
-    cpuUs: cpuUs / Math.max(1, result.requests),
+    // Of a load that got no answer at all there is no cost per request.
+    cpuUs: result.requests === 0 ? Number.NaN : cpuUs / result.requests,
     cores: cpuUs / 1e6 / result.seconds,
   };
 }
 
-/** A candidate that answers something else than the origin would be measured doing another job. Waits up to 5 s for its configuration to be in force. */
-async function answersLikeTheOrigin(target: Target): Promise<void> {
+/** A candidate that answers something else than the origin would be measured doing another job. Waits up to `limitMs` for its configuration to be in force. */
+export async function answersLikeTheOrigin(target: Target, limitMs = 5000): Promise<void> {
   let last = '';
-  for (let tries = 0; tries < 50; tries++) {
+  for (const end = performance.now() + limitMs; performance.now() < end;) {
     last = await ask(target);
     if (last === `200 ${BODY}`) return;
     await new Promise((resolve) => setTimeout(resolve, 100));

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
 import type { Loaded, Round } from './measure.ts';
-import { intoPage, report, summarize, table, type Measured, type Record } from './report.ts';
+import { intoPage } from './page.ts';
+import { report, summarize, table, type Compared, type Measured } from './report.ts';
 
 const load = (cpuUs: number, errors = 0): Loaded => ({
   tool: 'wrk',
   requests: 1000,
   errors,
   seconds: 1,
-  latencyMs: { p50: 1, p90: 2, p99: 3, max: 4 },
+  latencyMs: { p50: 1, p90: 2, p99: 3, p999: null, max: 4 },
   lagMs: null,
   rps: 1000,
   cpuUs,
@@ -63,29 +64,24 @@ describe('the report', () => {
   });
 });
 
-const record = (loadBefore: number, candidates: readonly Measured[]): Record => ({
-  format: 1,
-  date: '2026-01-01',
-  machine: { cpu: 'CPU', cores: 2, memoryGb: 4, platform: 'linux x64', kernel: '6.1', node: '26.0.0', loadBefore },
-  pinned: true,
+const compared = (candidates: readonly Measured[]): Compared => ({
   origin: 'nginx',
   plan: { seconds: 5, warmUpSeconds: 3, connections: 64, rate: 1000, wrk: '4.1.0', rounds: 1 },
   candidates: candidates.map((each) => ({ ...each, summary: summarize(each.rounds) })),
 });
 
 describe('the whole report', () => {
-  test('says when the machine was not idle', () => {
-    const quiet = report(record(0.1, [candidate('nginx', 'plain', [round(12, 20)])]));
-    assert.doesNotMatch(quiet, /not idle/);
-    assert.match(report(record(0.4, [])), /not idle/);
-  });
-
   test('says whose requests failed', () => {
     const text = report(
-      record(0, [candidate('ours', 'full', [round(12, 20, 2)]), candidate('nginx', 'plain', [round(12, 20, 1)])]),
+      compared([candidate('ours', 'full', [round(12, 20, 2)]), candidate('nginx', 'plain', [round(12, 20, 1)])]),
     );
     assert.match(text, /^ours failed more than one request in a thousand/m);
     assert.doesNotMatch(text, /^nginx failed/m);
+  });
+
+  test('adds up errors of the loads that there were', () => {
+    const { autocannon: _, ...rest } = round(12, 20, 1);
+    assert.equal(summarize([{ ...rest, autocannon: null }])?.errors, 1);
   });
 
   test('replaces only what stands between the marks of a page', () => {

@@ -1,5 +1,5 @@
-/** What the benchmark says: a summary per candidate, a table for people, a record for comparison. */
-import type { Machine } from './machine.ts';
+/** The comparison of all candidates: a summary for each, and the table for people. */
+import { markdown } from './markdown.ts';
 import type { Loaded, Plan, Round } from './measure.ts';
 import { medianOf, spread } from './statistics.ts';
 import type { Profile } from './targets/candidate.ts';
@@ -13,12 +13,8 @@ export type Measured = {
   readonly rounds: readonly Round[];
 };
 
-/** The whole record, as written to bench/results/. */
-export type Record = {
-  readonly format: 1;
-  readonly date: string;
-  readonly machine: Machine;
-  readonly pinned: boolean;
+/** What the comparison of all candidates gives. */
+export type Compared = {
   readonly origin: 'nginx' | 'node';
   readonly plan: Omit<Plan, 'wrk'> & { readonly wrk: string | null; readonly rounds: number };
   readonly candidates: readonly (Measured & { readonly summary: Summary | null })[];
@@ -32,7 +28,8 @@ export type Summary = {
   readonly cpuSpread: number;
   readonly rps: number;
   readonly p99Ms: number;
-  readonly autocannonRps: number;
+  /** Null where wrk is missing and autocannon did it all. */
+  readonly autocannonRps: number | null;
   /** vCPU used per 1000 requests/s, at the fixed rate. */
   readonly vcpuPer1000: number;
   readonly fixedP50Ms: number;
@@ -51,14 +48,14 @@ export function summarize(rounds: readonly Round[]): Summary | null {
     cpuSpread: spread(rounds.map((r) => r.saturation.cpuUs)) ?? 0,
     rps: of((r) => r.saturation.rps),
     p99Ms: of((r) => r.saturation.latencyMs.p99),
-    autocannonRps: of((r) => r.autocannon.rps),
+    autocannonRps: medianOf(rounds, (r) => r.autocannon?.rps),
     // µs per request is the share of a core that one request a second takes, in millionths.
     vcpuPer1000: of((r) => r.fixed.cpuUs / 1000),
     fixedP50Ms: of((r) => r.fixed.latencyMs.p50),
     fixedP99Ms: of((r) => r.fixed.latencyMs.p99),
     pssMb: of((r) => r.pss / 1e6),
     rssMb: of((r) => r.rss / 1e6),
-    errors: rounds.reduce((sum, r) => sum + r.saturation.errors + r.autocannon.errors + r.fixed.errors, 0),
+    errors: rounds.flatMap(loadsOf).reduce((sum, { errors }) => sum + errors, 0),
   };
 }
 
@@ -83,15 +80,10 @@ const COLUMNS: readonly Column[] = [
   { title: 'errors', cell: (r) => String(r.summary.errors) },
 ];
 
-/** Where it was measured and how, the table, and what to beware of: plain text that is Markdown too. */
-export function report({ machine: m, plan, origin, pinned, candidates }: Record): string {
-  const how = [
-    `${m.cpu}, ${m.cores} cores, Linux ${m.kernel}, Node ${m.node}, load before the run ${m.loadBefore}`,
-    `${plan.connections} connections, ${plan.rounds} × ${plan.seconds} s in turns, upstream ${origin}, load ${plan.wrk === null ? 'autocannon' : `wrk ${plan.wrk}`}, ${plan.rate} requests/s at the fixed rate`,
-  ].join('; ');
-  return [`${how}.`, '', table(candidates), ...warnings(m, pinned, candidates).flatMap((line) => ['', line])].join(
-    '\n',
-  );
+/** How it was measured, the table, and what to beware of: plain text that is Markdown too. */
+export function report({ plan, origin, candidates }: Compared): string {
+  const how = `${plan.connections} connections, up to ${plan.rounds} × ${plan.seconds} s in turns, upstream ${origin}, load ${plan.wrk === null ? 'autocannon' : `wrk ${plan.wrk}`} (closed loop), ${plan.rate} requests/s at the fixed rate (open loop)`;
+  return [`${how}.`, '', table(candidates), ...warnings(candidates).flatMap((line) => ['', line])].join('\n');
 }
 
 /** The table alone, with one line below it for each candidate that is not in it. */
@@ -111,41 +103,19 @@ export function table(measured: readonly Measured[]): string {
   ].join('\n');
 }
 
-/** What makes numbers of this run worth less. */
-function warnings(machine: Machine, pinned: boolean, measured: readonly Measured[]): string[] {
-  const failing = measured.filter(({ rounds }) =>
-    rounds.some((r) => [r.saturation, r.autocannon, r.fixed].some(fails)),
-  );
-  return [
-    ...(machine.loadBefore > 0.3 ? ['The machine was not idle before the run: read the ratios, not the numbers.'] : []),
-    ...(pinned ? [] : ['Proxy and load were not kept on cores of their own.']),
-    ...failing.map(
-      ({ id }) => `${id} failed more than one request in a thousand: what it spent compares with nothing.`,
-    ),
-  ];
+/** What makes numbers worth less. */
+function warnings(measured: readonly Measured[]): string[] {
+  return measured
+    .filter(({ rounds }) => rounds.some((r) => loadsOf(r).some(fails)))
+    .map(({ id }) => `${id} failed more than one request in a thousand: what it spent compares with nothing.`);
 }
+
+const loadsOf = ({ saturation, autocannon, fixed }: Round): readonly Loaded[] =>
+  autocannon === null ? [saturation, fixed] : [saturation, autocannon, fixed];
 
 const fails = ({ requests, errors }: Loaded): boolean => errors > requests / 1000;
-
-const BEGIN = '<!-- the next lines are written by npm run bench -- --docs -->';
-const END = '<!-- end of what is written -->';
-
-/** `page` with `text` between its two marks. Throws when it has no marks. */
-export function intoPage(page: string, text: string): string {
-  const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (from < 0 || to < from) throw new Error(`the page needs the lines ${BEGIN} and ${END}`);
-  return `${page.slice(0, from)}${BEGIN}\n\n${text}\n\n${page.slice(to)}`;
-}
 
 function ratio(row: Row, against: string, pick: (summary: Summary) => number): string {
   const other = row.all.find(({ id }) => id === against);
   return other === undefined || other.id === row.id ? '–' : (pick(row.summary) / pick(other.summary)).toFixed(2);
-}
-
-function markdown(titles: readonly string[], lines: readonly (readonly string[])[]): string {
-  const widths = titles.map((title, i) => Math.max(title.length, ...lines.map((line) => line[i]?.length ?? 0)));
-  const row = (cells: readonly string[]): string =>
-    `| ${cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join(' | ')} |`;
-  const rule = `|${widths.map((w, i) => (i === 0 ? '-'.repeat(w + 2) : `${'-'.repeat(w + 1)}:`)).join('|')}|`;
-  return [row(titles), rule, ...lines.map(row)].join('\n');
 }

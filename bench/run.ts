@@ -1,115 +1,102 @@
-/** `npm run bench`: ours against its peers, in turns, on this machine. Prints a table and keeps the record. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+/** `npm run bench`: ours against its peers, in turns, on this machine. Prints what was measured, keeps the record, writes the page. */
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { canAccount } from './accounting.ts';
 import { installRivals } from './install.ts';
-import { machine, machineId, versionOf } from './machine.ts';
-import { measure, type Plan, type Round } from './measure.ts';
-import { parseOptions, USAGE, type Options } from './options.ts';
-import { CORES } from './process.ts';
-import { intoPage, report, summarize, type Measured, type Record } from './report.ts';
+import { machine } from './machine.ts';
+import { parseOptions, usage, type Options } from './options.ts';
+import { intoPage, plots, text } from './page.ts';
+import { CORES, exitOnSignals, scratchFolder } from './process.ts';
+import { fileOf, FORMAT, keep, readRecord, type Entry, type Record } from './record.ts';
+import { suitesNamed, type AnySuite } from './suites/all.ts';
+import type { Lab } from './suites/lab.ts';
 import { findBinary } from './targets/binary.ts';
-import type { Candidate, Place } from './targets/candidate.ts';
 import { startCollector } from './targets/collector.ts';
-import { ENVOY } from './targets/envoy.ts';
-import { HAPROXY } from './targets/haproxy.ts';
-import { LATEEN } from './targets/lateen.ts';
-import { NGINX } from './targets/nginx.ts';
-import { NODE_CANDIDATES } from './targets/node.ts';
 import { startOrigin } from './targets/origin.ts';
 
-const CANDIDATES: readonly Candidate[] = [...LATEEN, ...ENVOY, NGINX, HAPROXY, ...NODE_CANDIDATES];
-/** Upstream and collector have the first two addresses, candidates the ones after. */
-const addressOf = (n: number): string => `127.50.2.${n + 1}`;
-const resultsDir = fileURLToPath(new URL('results/', import.meta.url));
-const docsFile = fileURLToPath(new URL('../docs/benchmarks.md', import.meta.url));
+const inRepository = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
+const RESULTS = inRepository('bench/results');
+const PAGE = inRepository('docs/benchmarks.md');
+const PICTURES = inRepository('docs/benchmarks');
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => process.exit(130));
-
+exitOnSignals();
 try {
   const options = parseOptions(process.argv.slice(2));
-  if (options.help) console.log(USAGE);
+  if (options.help) console.log(usage());
+  else if (options.from !== null) publish(options, readRecord(options.from));
   else await run(options);
+  // Whatever still holds the loop, such as a child that does not want to end, ends with this program.
+  process.exit();
 } catch (cause) {
   console.error(`bench: ${cause instanceof Error ? cause.message : String(cause)}`);
-  process.exitCode = 1;
+  process.exit(1);
 }
 
 async function run(options: Options): Promise<void> {
   if (!canAccount()) throw new Error('CPU time is read from /proc, which only Linux has');
-  const chosen = CANDIDATES.filter(
-    ({ id }) => options.only.length === 0 || options.only.some((part) => id.includes(part)),
-  );
-  if (chosen.length === 0)
-    throw new Error(`--only names no candidate; there are ${CANDIDATES.map((c) => c.id).join(', ')}`);
-  installRivals();
+  const suites = suitesNamed(options.suites);
+  if (suites.some(({ id }) => id === 'compare')) installRivals();
   const facts = machine();
-  const dir = mkdtempSync(join(tmpdir(), 'lateen-bench-origin-'));
+  const entries: { [id: string]: Entry } = {};
+  for (const suite of suites) {
+    const entry = await one(suite, options, facts.loadBefore);
+    entries[suite.id] = entry;
+    if (entry.failed !== null) {
+      process.exitCode = 1;
+      console.error(`bench: ${suite.id} failed: ${entry.failed}`);
+    }
+  }
+  const date = new Date().toISOString().slice(0, 10);
+  publish(options, { format: FORMAT, date, machine: facts, pinned: CORES !== null, suites: entries });
+}
+
+/** A suite with an upstream and a collector of its own; what goes wrong in it does not stop the others. */
+async function one(suite: AnySuite, options: Options, loadBefore: number): Promise<Entry> {
+  const from = performance.now();
+  const took = (): number => (performance.now() - from) / 1000;
+  const words = process.argv.slice(2);
+  const command = `npm run bench${words.length === 0 ? '' : ` -- ${words.join(' ')}`}`;
   try {
-    await using origin = await startOrigin(addressOf(0), dir);
-    await using collector = await startCollector(addressOf(1));
-    const plan: Plan = { ...options, wrk: findBinary('wrk') };
-    const measured = await inTurns(chosen, options.rounds, { origin: origin.place, collector: collector.place }, plan);
-    const { seconds, warmUpSeconds, connections, rate } = plan;
-    const wrk = plan.wrk === null ? null : versionOf(plan.wrk, '-v');
-    publish(options, {
-      format: 1,
-      date: new Date().toISOString().slice(0, 10),
-      machine: facts,
-      pinned: CORES !== null,
-      origin: origin.kind,
-      plan: { seconds, warmUpSeconds, connections, rate, wrk, rounds: options.rounds },
-      candidates: measured.map((each) => ({ ...each, summary: summarize(each.rounds) })),
-    });
-  } finally {
-    rmSync(dir, { recursive: true, force: true });
+    using folder = scratchFolder();
+    const address = addresses();
+    await using origin = await startOrigin(address(), folder.path);
+    await using collector = await startCollector(address());
+    const lab: Lab = {
+      ...options,
+      origin: { ...origin.place, kind: origin.kind },
+      collector: collector.place,
+      wrk: findBinary('wrk'),
+      address,
+      say: (text) => console.error(`${took().toFixed(0).padStart(4)} s  ${suite.id}: ${text}`),
+    };
+    // As it will be read back: what is no number is null in JSON.
+    const data: unknown = JSON.parse(JSON.stringify(await suite.run(lab)));
+    return { command, loadBefore, tookSeconds: took(), failed: null, data };
+  } catch (cause) {
+    const failed = cause instanceof Error ? cause.message.trim() : String(cause);
+    return { command, loadBefore, tookSeconds: took(), failed, data: null };
   }
 }
 
-/** A B C A B C …: what drifts on the machine drifts for all. One that fails is out, with its reason. */
-async function inTurns(
-  candidates: readonly Candidate[],
-  rounds: number,
-  places: { origin: Place; collector: Place },
-  plan: Plan,
-): Promise<Measured[]> {
-  const done = new Map<string, Round[]>(candidates.map(({ id }) => [id, []]));
-  const out = new Map<string, string>();
-  for (const candidate of candidates) {
-    const missing = candidate.missing();
-    if (missing !== null) out.set(candidate.id, missing);
-  }
-  for (let round = 1; round <= rounds; round++) {
-    for (const [i, candidate] of candidates.entries()) {
-      if (out.has(candidate.id)) continue;
-      console.error(`round ${round} of ${rounds}: ${candidate.id}`);
-      try {
-        done.get(candidate.id)!.push(await measure(candidate, { ...places, address: addressOf(i + 2) }, plan));
-      } catch (cause) {
-        out.set(candidate.id, cause instanceof Error ? cause.message.trim() : String(cause));
-      }
-    }
-  }
-  return candidates.map(({ id, profile, version }) => {
-    const skipped = out.get(id) ?? null;
-    return { id, profile, version: version(), skipped, rounds: done.get(id)! };
-  });
+/** Loopback addresses of this benchmark, each once in a suite. */
+function addresses(): () => string {
+  let n = 0;
+  return () => `127.44.${Math.floor(++n / 250)}.${(n % 250) + 1}`;
 }
 
 function publish(options: Options, record: Record): void {
-  const text = report(record);
-  console.log(options.json ? JSON.stringify(record, null, 1) : text);
-  const file = `${record.date}-${machineId(record.machine)}.json`;
-  if (options.save) {
-    mkdirSync(resultsDir, { recursive: true });
-    writeFileSync(join(resultsDir, file), `${JSON.stringify(record, null, 1)}\n`);
-    console.error(`kept in bench/results/${file}`);
+  console.log(options.json ? JSON.stringify(record, null, 1) : text(record));
+  const file = join(RESULTS, fileOf(record));
+  let whole = record;
+  if (options.save && options.from === null) {
+    whole = keep(file, record);
+    console.error(`kept in bench/results/${fileOf(record)}`);
   }
-  if (options.docs) {
-    const command = `npm run bench${process.argv.slice(2).length === 0 ? '' : ` -- ${process.argv.slice(2).join(' ')}`}`;
-    writeFileSync(docsFile, intoPage(readFileSync(docsFile, 'utf8'), `\`${command}\` on ${record.date}:\n\n${text}`));
-    console.error('put into docs/benchmarks.md');
-  }
+  if (!options.docs) return;
+  mkdirSync(PICTURES, { recursive: true });
+  for (const old of readdirSync(PICTURES)) if (old.endsWith('.svg')) rmSync(join(PICTURES, old));
+  for (const { file, svg } of plots(whole)) writeFileSync(join(PICTURES, file), svg);
+  writeFileSync(PAGE, intoPage(readFileSync(PAGE, 'utf8'), text(whole)));
+  console.error('put into docs/benchmarks.md');
 }

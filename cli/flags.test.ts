@@ -1,11 +1,26 @@
 import { describe, expect, test } from 'vitest';
-import { appPort, count, each, labels, milliseconds, percent, port, portMap, url } from './flags.ts';
+import {
+  appPort,
+  bytes,
+  count,
+  each,
+  labels,
+  milliseconds,
+  percent,
+  port,
+  portMap,
+  url,
+  wholeNumber,
+} from './flags.ts';
 
 describe('values of options', () => {
   test.each([
     [port, '0', 0],
     [port, '65535', 65535],
     [count, '3', 3],
+    [wholeNumber, '0', 0],
+    [bytes, '61440', 61_440],
+    [bytes, '512Mi', 536_870_912],
     [percent, '0.5', 0.5],
     [milliseconds, '5', 5000],
     [milliseconds, '1.5s', 1500],
@@ -24,6 +39,8 @@ describe('values of options', () => {
     [port, '-1'],
     [port, 'http'],
     [count, '0'],
+    [wholeNumber, '-1'],
+    [bytes, '1.5Gi'],
     [percent, '101'],
     [percent, ''],
     [milliseconds, 'soon'],

@@ -17,6 +17,19 @@ export function count(text: string): number {
   return n;
 }
 
+/** A whole number ≥ 0. */
+export function wholeNumber(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError(`Expected a whole number, got "${text}".`);
+  return Number(text);
+}
+
+/** Bytes, such as `61440`, `60Ki`, `512Mi` or `2Gi` (Kubernetes' suffixes). */
+export function bytes(text: string): number {
+  const [, number, unit = ''] = /^(\d+)(Ki|Mi|Gi)?$/.exec(text) ?? [];
+  if (number === undefined) throw new InvalidArgumentError(`Expected a size such as 61440 or 512Mi, got "${text}".`);
+  return Number(number) * 1024 ** ['', 'Ki', 'Mi', 'Gi'].indexOf(unit);
+}
+
 /** 0 … 100. */
 export function percent(text: string): number {
   const n = Number(text);

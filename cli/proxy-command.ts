@@ -1,8 +1,10 @@
 /** What `lateen sidecar` and `lateen gateway` share: their flags, and the life of the proxy they start. */
 import { Command, Option } from 'commander';
 import { boot, type ProxyOptions } from '#proxy/boot.ts';
+import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
 import type { ProxyNode } from '#proxy/snapshot/node.ts';
 import { CliError } from './cli-error.ts';
+import { addLimitFlags, limitsOf, type LimitFlags } from './limit-flags.ts';
 import { appPort, count, each, labels, milliseconds, percent, port, portMap, url } from './flags.ts';
 
 type Flags = {
@@ -27,12 +29,15 @@ type Flags = {
   accessLog: string;
   zipkin?: readonly string[];
   outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  pathNormalization: PathNormalization;
   tracing: number;
   state?: string;
   appMetrics?: string;
   drain: number;
+  handover?: string;
+  takeover?: true;
   trustDomain: string;
-};
+} & LimitFlags;
 
 /** The command of one role, with every flag a proxy has. */
 export function proxyCommand(role: ProxyNode['role']): Command {
@@ -76,7 +81,7 @@ export function proxyCommand(role: ProxyNode['role']): Command {
       each(appPort),
     );
   }
-  return addRuntimeFlags(command).action((flags: Flags) => runProxy(role, flags));
+  return addLimitFlags(addRuntimeFlags(command)).action((flags: Flags) => runProxy(role, flags));
 }
 
 function addRuntimeFlags(command: Command): Command {
@@ -97,10 +102,20 @@ function addRuntimeFlags(command: Command): Command {
         .choices(['ALLOW_ANY', 'REGISTRY_ONLY'])
         .default('ALLOW_ANY'),
     )
+    .addOption(
+      new Option('--path-normalization <mode>', 'which spellings of a path are one: as in Istio’s MeshConfig')
+        .choices(PATH_NORMALIZATIONS)
+        .default('BASE'),
+    )
     .option('--tracing <percent>', 'share of requests that start a trace', percent, 1)
     .option('--state <dir>', 'keep the last good configuration here, for a start without control API')
     .option('--app-metrics <url>', 'metrics page of the application, merged into --merged-port', url)
-    .option('--drain <time>', 'how long requests in flight may take when it is told to stop', milliseconds, 5000);
+    .option('--drain <time>', 'how long requests in flight may take when it is told to stop', milliseconds, 5000)
+    .option(
+      '--handover <dir>',
+      'proxies with the same directory here share their listening sockets, so that one can take over from another',
+    )
+    .option('--takeover', 'once ready, tell the proxy whose sockets it shares to drain (needs --handover)');
 }
 
 async function runProxy(role: ProxyNode['role'], flags: Flags): Promise<void> {
@@ -131,6 +146,8 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
       { exitCode: 2 },
     );
   }
+  if (flags.takeover === true && flags.handover === undefined)
+    throw new CliError('--takeover needs --handover DIR: where the proxy to take over from is found.', { exitCode: 2 });
   const ports = { outbound: flags.outboundPort, inbound: flags.inboundPort };
   return {
     node: nodeOf(role, flags),
@@ -142,6 +159,7 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
       outboundTrafficPolicy: flags.outboundPolicy,
       tracingPercent: flags.tracing,
       accessLog: flags.accessLog !== 'off',
+      pathNormalization: flags.pathNormalization,
       domainSuffix: 'cluster.local',
       ports,
     },
@@ -158,6 +176,8 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
     stateDir: flags.state ?? null,
     appMetrics: flags.appMetrics ?? null,
     drainMs: flags.drain,
+    limits: limitsOf(flags),
+    handover: flags.handover === undefined ? null : { dir: flags.handover, takeover: flags.takeover === true },
   };
 }
 

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
 import type { PodRuntime } from '#control-api/pod-runtime.ts';
 import { startRunner, type Runner } from '#control-api/runner/runner.ts';
+import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
 import { Api } from './api.ts';
 import { applyOne } from './applied.ts';
 import { CliError, report } from './cli-error.ts';
@@ -31,6 +32,7 @@ type Flags = {
   readonly images: string;
   readonly zipkin?: readonly string[];
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  readonly pathNormalization: PathNormalization;
   readonly tracing: number;
   readonly accessLog: string;
   readonly concurrency: number;
@@ -68,6 +70,11 @@ export const command = (): Command =>
         .choices(['ALLOW_ANY', 'REGISTRY_ONLY'])
         .default('ALLOW_ANY'),
     )
+    .addOption(
+      new Option('--path-normalization <mode>', 'which spellings of a path are one: as in Istio’s MeshConfig')
+        .choices(PATH_NORMALIZATIONS)
+        .default('BASE'),
+    )
     .option('--tracing <percent>', 'share of requests that start a trace', percent, 100)
     .option('--access-log <where>', 'of the proxies: stdout (lateen logs it per container), off or a file', 'stdout')
     .option('--concurrency <n>', 'worker threads of each proxy', count, 1)
@@ -92,7 +99,11 @@ async function up(flags: Flags): Promise<void> {
     watchDir: existsSync(flags.watch) ? flags.watch : null,
     runtime,
     ready: () => ready?.current() ?? { ready: false, reasons: ['starting'] },
-    mesh: { outboundTrafficPolicy: flags.outboundPolicy, tracingPercent: flags.tracing },
+    mesh: {
+      outboundTrafficPolicy: flags.outboundPolicy,
+      tracingPercent: flags.tracing,
+      pathNormalization: flags.pathNormalization,
+    },
   });
   const stop = stopOnSignals(plane, () => runner);
   try {
@@ -164,6 +175,7 @@ function startMesh(
       ...zipkin,
       `--tracing=${flags.tracing}`,
       `--outbound-policy=${flags.outboundPolicy}`,
+      `--path-normalization=${flags.pathNormalization}`,
       `--access-log=${flags.accessLog}`,
       `--concurrency=${flags.concurrency}`,
     ],

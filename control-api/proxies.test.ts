@@ -76,6 +76,25 @@ describe('proxies', () => {
     expect(first.resources?.[0]?.metadata).not.toHaveProperty('managedFields');
   });
 
+  test('of the ConfigMaps, a proxy is told of the mesh’s own', async () => {
+    const { store, proxies } = setup();
+    const map = (name: string, mesh: string): Resource =>
+      ({
+        apiVersion: 'v1',
+        kind: 'ConfigMap',
+        metadata: { name, namespace: 'istio-system' },
+        data: { mesh },
+      }) as unknown as Resource;
+    store.put(map('istio', 'a: b'), ME);
+    store.put(map('other', ''), ME);
+    const { sink, next } = stream();
+    proxies.connect('p.default', sink);
+    expect((await next()).resources).toMatchObject([{ metadata: { name: 'istio' }, data: { mesh: 'a: b' } }]);
+    store.put(map('other', 'c: d'), ME);
+    store.put(map('istio', 'e: f'), ME);
+    expect((await next()).upserts).toMatchObject([{ metadata: { name: 'istio' }, data: { mesh: 'e: f' } }]);
+  });
+
   test('changes that come together are one line, with the last state of each resource', async () => {
     const { store, proxies } = setup();
     store.put(vs('old'), ME);

@@ -1,4 +1,6 @@
 /** What proxies are told: which resources, how much of each, in lines of JSON; changes that come together are one line. */
+import { DEFAULT_MESH } from '#proxy/compile/defaults.ts';
+import { MESH_CONFIG } from '#proxy/compile/mesh-config.ts';
 import { KINDS } from '#proxy/istio/kinds.ts';
 import { keyOf, type Resource } from '#proxy/istio/resource.ts';
 import { whatChanged } from './revise.ts';
@@ -13,6 +15,8 @@ const SENT_KINDS = KINDS.filter(({ group, kind }) => NEEDED.has(kind) || group.e
   (k) => k.kind,
 );
 const SENT: ReadonlySet<string> = new Set(SENT_KINDS);
+/** Of the ConfigMaps, this one is for proxies. */
+const MESH_CONFIG_KEY = `ConfigMap/${DEFAULT_MESH.rootNamespace}/${MESH_CONFIG}`;
 
 export type FeedLine = {
   readonly text: string;
@@ -49,7 +53,9 @@ export class ProxyFeed {
   whole(): FeedLine {
     const { revision } = this.#store;
     if (this.#whole?.revision !== revision) {
-      const resources = SENT_KINDS.flatMap((kind) => this.#store.list(kind)).map(forProxies);
+      const meshConfig = this.#store.get('ConfigMap', DEFAULT_MESH.rootNamespace, MESH_CONFIG);
+      const sent = SENT_KINDS.flatMap((kind) => this.#store.list(kind));
+      const resources = (meshConfig === undefined ? sent : [...sent, meshConfig]).map(forProxies);
       this.#whole = { text: lineOf({ kind: 'set', revision, resources }), revision, since: performance.now() };
     }
     return this.#whole;
@@ -81,7 +87,7 @@ export class ProxyFeed {
 const lineOf = (value: object): string => `${JSON.stringify(value)}\n`;
 
 function concernsProxies({ type, resource, before }: StoreEvent): boolean {
-  if (!SENT.has(resource.kind)) return false;
+  if (!SENT.has(resource.kind) && keyOf(resource) !== MESH_CONFIG_KEY) return false;
   // A pod's address is in its status; any other status is for people.
   if (type !== 'MODIFIED' || before === null || resource.kind === 'Pod') return true;
   return whatChanged(before, resource) !== 'status';

@@ -1,12 +1,15 @@
 /** Wires a proxy: sources, workers, exporters, admin. The config path and the request path meet here and nowhere else. */
 import { readFileSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import pino, { type Logger } from 'pino';
 import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
 import type { AdminContext, LogLevel } from './admin/context.ts';
+import { keepCompiledCode } from './compile-cache.ts';
 import { DEFAULT_NAMESPACE, type MeshSettings } from './compile/defaults.ts';
 import { describeDiff, diffSnapshots } from './compile/diff.ts';
 import { SeriesReader } from './core/registry.ts';
 import type { Problem } from './istio/problem.ts';
+import { SIDECAR_LIMITS, type ListenerLimits } from './listener/limits.ts';
 import type { BindProblem } from './listener/listeners.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
@@ -14,7 +17,9 @@ import { Applier, type Applied } from './sources/apply.ts';
 import { ControlApiSource } from './sources/control-api.ts';
 import { FileSource } from './sources/file.ts';
 import type { Source } from './sources/source.ts';
+import { exposeLoad, loadStats } from './telemetry/overload-metrics.ts';
 import { createExposition } from './telemetry/prometheus.ts';
+import { startHandover, type Handover } from './handover.ts';
 import { createSpanExporter } from './telemetry/span-exporter.ts';
 import { exposeSpanStats } from './telemetry/span-stats.ts';
 import { Workers } from './workers.ts';
@@ -45,6 +50,10 @@ export type ProxyOptions = {
   readonly appMetrics: string | null;
   /** How long requests in flight may take when the proxy stops, ms. */
   readonly drainMs: number;
+  /** Where proxies meet that take over from each other; null: nowhere. */
+  readonly handover: { readonly dir: string; readonly takeover: boolean } | null;
+  /** Towards clients; without it, those of a sidecar. */
+  readonly limits?: ListenerLimits;
 };
 
 export type Proxy = {
@@ -56,6 +65,8 @@ export type Proxy = {
 
 /** Without an answer of the control API for so long, a proxy starts on what it ran last. */
 const RESTORE_AFTER_MS = 2000;
+/** A proxy that takes over and is not ready by then shows its admin pages all the same, ms. */
+const SUCCEED_WITHIN_MS = 5000;
 
 export const VERSION = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
@@ -75,6 +86,7 @@ class Main implements Proxy {
   readonly #reader = new SeriesReader();
   readonly #exposition = createExposition(this.#reader, VERSION);
   readonly #spans;
+  readonly #limits: ListenerLimits;
   readonly #workers: Workers;
   readonly #applier: Applier;
   readonly #source: Source;
@@ -82,6 +94,7 @@ class Main implements Proxy {
   readonly #startedAt = Date.now();
   readonly #bindProblems = new Map<string, BindProblem>();
   #admin: AdminServers | null = null;
+  #handover: Handover | null = null;
   #becomeReady: () => void = () => undefined;
   /** A first configuration is in force. */
   #applied = false;
@@ -113,9 +126,10 @@ class Main implements Proxy {
     });
     exposeSpanStats(this.#exposition.registry, this.#spans);
     const accessLog = options.accessLog === 'off' ? null : options.accessLog === 'stdout' ? 1 : options.accessLog;
+    this.#limits = options.limits ?? SIDECAR_LIMITS;
     this.#workers = new Workers(
       options.concurrency,
-      { node: options.node, accessLog, sharedLog: options.concurrency > 1 },
+      { node: options.node, accessLog, sharedLog: options.concurrency > 1, limits: this.#limits },
       {
         onApplied: (version) => this.#onApplied(version),
         onBindProblem: (problem) => this.#onBindProblem(problem),
@@ -127,6 +141,7 @@ class Main implements Proxy {
         onCrash: (error) => this.#log.error(error, 'a worker thread crashed; another takes its place'),
       },
     );
+    exposeLoad(this.#exposition.registry, this.#workers.load);
     const log = (level: 'info' | 'warn', message: string): void => this.#log[level](message);
     this.#applier = new Applier(
       options.node,
@@ -142,11 +157,15 @@ class Main implements Proxy {
   }
 
   async start(): Promise<void> {
-    const { ports, node, appMetrics } = this.#options;
+    const { ports, node, appMetrics, handover } = this.#options;
+    if (handover !== null) await this.#meet(handover);
     const bind = (port: number, host = node.ip): Bind | null => (port === 0 ? null : { host, port });
     this.#source.start((update) => this.#applier.onUpdate(update));
     if (this.#control !== null) this.#restore = setTimeout(() => this.#restoreLastGood(), RESTORE_AFTER_MS);
     process.on('SIGUSR1', this.#reopen);
+    // The predecessor says on the same ports that all is well, until it can be said of this proxy, too.
+    const succeeds = (this.#handover?.adopted.length ?? 0) > 0;
+    if (succeeds) await Promise.race([this.ready, pause(SUCCEED_WITHIN_MS, null, { ref: false })]);
     this.#admin = await startAdmin(
       {
         // A pod's own loopback address is as private as 127.0.0.1; any other address of a pod is not.
@@ -155,9 +174,29 @@ class Main implements Proxy {
         merged: bind(ports.merged),
         ready: bind(ports.ready),
         appMetrics,
+        shared: handover !== null,
       },
       this.#context(),
     );
+    if (succeeds) void this.ready.then(() => this.#succeed());
+  }
+
+  async #meet(where: { readonly dir: string; readonly takeover: boolean }): Promise<void> {
+    this.#handover = await startHandover({
+      ...where,
+      sockets: async () => (await this.#workers.sockets()).sockets,
+      onTakenOver: () => this.#quit(),
+      log: (level, message) => this.#log[level](message),
+    });
+    this.#workers.adopt(this.#handover.adopted);
+  }
+
+  async #succeed(): Promise<void> {
+    this.#handover?.serving((await this.#workers.sockets()).taken);
+  }
+
+  #quit(): void {
+    void this.drain().then(() => process.exit(0));
   }
 
   drain(): Promise<void> {
@@ -170,7 +209,11 @@ class Main implements Proxy {
     if (this.#restore !== null) clearTimeout(this.#restore);
     process.off('SIGUSR1', this.#reopen);
     this.#source.close();
-    await this.#workers.drain(this.#options.drainMs);
+    const handedOver = this.#handover?.handedOver() ?? false;
+    // Who asks there means the successor now.
+    if (handedOver) await this.#admin?.close();
+    await this.#workers.drain(this.#options.drainMs, handedOver);
+    this.#handover?.close();
     await this.#spans.close();
     await this.#admin?.close();
   }
@@ -235,6 +278,7 @@ class Main implements Proxy {
   #checkReady(): void {
     if (this.#isReady || !this.#applied || this.#bindProblems.size > 0) return;
     this.#isReady = true;
+    keepCompiledCode();
     this.#becomeReady();
   }
 
@@ -254,10 +298,12 @@ class Main implements Proxy {
       state: () => (this.#draining !== null ? 'DRAINING' : this.#isReady ? 'LIVE' : 'INITIALIZING'),
       notReady,
       clusters: () => this.#workers.clusters(),
+      limits: this.#limits,
+      load: () => loadStats(this.#workers.load),
       exposition: this.#exposition,
       drain: (inboundOnly) => (inboundOnly ? this.#workers.drainInbound() : void this.drain()),
       failHealth: (failing) => void (this.#failing = failing),
-      quit: () => void this.drain().then(() => process.exit(0)),
+      quit: () => this.#quit(),
       logLevel: () => this.#log.level as LogLevel,
       setLogLevel: (level) => void (this.#log.level = level),
     };

@@ -6,11 +6,17 @@ import { normalizePath } from './core/path.ts';
 import { systemRandom } from './core/random.ts';
 import { SeriesWriter } from './core/registry.ts';
 import { Http1Downstream } from './listener/http1.ts';
+import { Admission } from './listener/admission.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from './listener/limits.ts';
 import { Listeners } from './listener/listeners.ts';
+import { memoryReader, type MemoryReading } from './listener/memory-reading.ts';
+import { Overload } from './listener/overload.ts';
+import { delayProbe } from './listener/delay-probe.ts';
 import type { Exchange } from './live/exchange.ts';
+import { LoadBoard } from './live/load-board.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
 import type { Environment } from './pipeline/environment.ts';
+import { drain } from './pipeline/drain.ts';
 import { Ingress } from './pipeline/ingress.ts';
 import { link } from './pipeline/link.ts';
 import { Plans } from './pipeline/plan.ts';
@@ -19,6 +25,7 @@ import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import { countDroppedLines, createAccessLog, type AccessLog } from './telemetry/access-log.ts';
 import { createIstioMetrics } from './telemetry/istio-metrics.ts';
+import { createOverloadMetrics } from './telemetry/overload-counters.ts';
 import { createSpanRecorder, type SpanRecorder } from './telemetry/spans.ts';
 import { ensureRequestId } from './telemetry/request-id.ts';
 import { createTcpMetrics } from './telemetry/tcp-metrics.ts';
@@ -30,11 +37,12 @@ export type DataPlane = {
   tell(message: ToWorker): void;
 };
 
-/** `post`: how it answers. */
+/** `post`: how it answers. `readMemory`: for tests. */
 export function createDataPlane(
   setup: WorkerSetup,
   post: (message: FromWorker) => void,
-  limits: ListenerLimits = SIDECAR_LIMITS,
+  limits: ListenerLimits = setup.limits ?? SIDECAR_LIMITS,
+  readMemory: () => MemoryReading = memoryReader(limits.overload.memoryBytes),
 ): DataPlane {
   const upstreams = new Upstreams(makePicker, systemRandom);
   upstreams.from = setup.node.ip;
@@ -47,23 +55,37 @@ export function createDataPlane(
       ? null
       : createAccessLog({ to: setup.accessLog, shared: setup.sharedLog, onDrop: countDroppedLines(writer) });
   const spans = createSpanRecorder(setup.node, (batch) => post({ kind: 'spans', batch }));
-  const environment = createEnvironment(setup, upstreams, writer, log, spans);
+  const board = new LoadBoard(setup.load ?? 1);
+  const row = setup.row ?? 0;
+  const count = createOverloadMetrics(writer);
+  const overload = new Overload(limits, {
+    readMemory,
+    probe: delayProbe,
+    random: systemRandom,
+    now: () => performance.now(),
+    board,
+    row,
+    onRefuseConnections: (refuse) => listeners.refuse(refuse),
+  });
+  const environment = createEnvironment(setup, upstreams, writer, log, spans, overload);
   const { plans } = environment;
   const ingress = new Ingress(
     environment,
-    normalizePath,
     (socket, connection, handler) => new Http1Downstream(socket, connection, handler, limits),
+    overload,
+    count,
   );
   const listeners = new Listeners(
     (name, socket, connection) => ingress.accept(name, socket, connection),
     (problem) => post({ kind: 'bind-problem', problem }),
     (listener) => post({ kind: 'bind-recovered', listener }),
-    limits.maxConnections,
+    new Admission(limits, board, row, (listener, why) => count(why, listener)),
   );
   const sweeper = setInterval(() => {
     const now = performance.now();
     upstreams.sweep(now);
     ingress.sweep(now);
+    overload.sweep(now);
   }, limits.sweepInterval);
   sweeper.unref();
   return { tell };
@@ -77,10 +99,18 @@ export function createDataPlane(
         ingress.forgetPeers();
         return post({ kind: 'applied', version: plans.current.snapshot.version });
       case 'drain':
-        return void drain(message.within);
+        return void end(message.within, message.handedOver);
       case 'drain-inbound':
         listeners.close('inbound');
-        return ingress.drainInbound();
+        return ingress.leave('callers', 0);
+      case 'adopt':
+        return listeners.adopt(message.sockets);
+      case 'cut-stuck':
+        return ingress.cut('stuck');
+      case 'sockets': {
+        const { taken } = listeners;
+        return post({ kind: 'sockets', id: message.id, sockets: listeners.sockets(), taken });
+      }
       case 'clusters':
         return post({ kind: 'clusters', id: message.id, clusters: clusterStates(upstreams.clusters.values()) });
       case 'reopen-logs':
@@ -98,10 +128,10 @@ export function createDataPlane(
     post({ kind: 'applied', version: snapshot.version });
   }
 
-  async function drain(within: number): Promise<void> {
-    listeners.close();
-    await ingress.drain(within);
+  async function end(within: number, handedOver: boolean): Promise<void> {
+    await drain(environment, ingress, { within, handedOver, stopAccepting: (direction) => listeners.close(direction) });
     clearInterval(sweeper);
+    overload.close();
     upstreams.close();
     spans.flush();
     await log?.flush();
@@ -115,13 +145,14 @@ function createEnvironment(
   writer: SeriesWriter,
   log: AccessLog | null,
   spans: SpanRecorder,
+  overload: Overload,
 ): Environment {
   const metrics = createIstioMetrics(
     writer,
     setup.node,
     (port) => plans.current.snapshot.clusters[`inbound|${port}||`] ?? null,
   );
-  const plans = new Plans({ snapshot: emptySnapshot(setup.node), listeners: new Map() });
+  const plans = new Plans({ snapshot: emptySnapshot(setup.node), listeners: new Map(), normalizePath });
   return {
     node: setup.node,
     plans,
@@ -135,6 +166,7 @@ function createEnvironment(
       startTrace(x, plans.current.snapshot.telemetry.tracingPercent, systemRandom);
     },
     record(x: Exchange): void {
+      overload.end();
       metrics(x);
       spans.record(x);
       if (log !== null && plans.current.snapshot.telemetry.accessLog) log.record(x, x.configVersion);
@@ -145,5 +177,5 @@ function createEnvironment(
 /** Before the first configuration: nothing listens, nothing is served. */
 function emptySnapshot(node: ProxyNode): Snapshot {
   const telemetry = { tracingPercent: 0, accessLog: false };
-  return { version: '', node, listeners: [], tables: {}, clusters: {}, telemetry };
+  return { version: '', node, listeners: [], tables: {}, clusters: {}, telemetry, pathNormalization: 'BASE' };
 }

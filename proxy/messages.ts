@@ -1,7 +1,8 @@
 /** What the main thread and the data-plane workers tell each other: plain data only. */
 import type { ClusterState } from './admin/cluster-state.ts';
 import type { Announcement } from './core/registry.ts';
-import type { BindProblem } from './listener/listeners.ts';
+import type { ListenerLimits } from './listener/limits.ts';
+import type { BindProblem, SharedSocket } from './listener/listeners.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
@@ -14,13 +15,26 @@ export type WorkerSetup = {
   readonly accessLog: number | string | null;
   /** Other threads write to the same descriptor. */
   readonly sharedLog: boolean;
+  /** Towards clients; without it, those of a sidecar. */
+  readonly limits?: ListenerLimits;
+  /** Of a LoadBoard, for all workers, and the row of this one; without it, it is the only one. */
+  readonly load?: SharedArrayBuffer;
+  readonly row?: number;
 };
+
+/** As the id of `sockets`: not asked for, and followed by `crashed`. */
+export const CRASHED = 0;
 
 export type ToWorker =
   | { readonly kind: 'snapshot'; readonly snapshot: Snapshot; readonly discovery: Discovery }
   | { readonly kind: 'discovery'; readonly discovery: Discovery }
-  /** Stop accepting, finish what runs within so many ms, then say `drained`. */
-  | { readonly kind: 'drain'; readonly within: number }
+  /** Stop accepting, finish what runs within so many ms, then say `drained`. `handedOver`: another process has all our sockets. */
+  | { readonly kind: 'drain'; readonly within: number; readonly handedOver: boolean }
+  /** Sockets of another process that are this worker's to listen on. Before the first snapshot. */
+  | { readonly kind: 'adopt'; readonly sockets: readonly SharedSocket[] }
+  /** Something threw outside of every handler: what is broken by it is cut. */
+  | { readonly kind: 'cut-stuck' }
+  | { readonly kind: 'sockets'; readonly id: number }
   /** Stop accepting what is meant for the application; its own calls go on. */
   | { readonly kind: 'drain-inbound' }
   | { readonly kind: 'clusters'; readonly id: number }
@@ -34,6 +48,15 @@ export type FromWorker =
   | { readonly kind: 'announce'; readonly announcement: Announcement }
   | { readonly kind: 'spans'; readonly batch: SpanBatch }
   | { readonly kind: 'clusters'; readonly id: number; readonly clusters: readonly ClusterState[] }
+  /** `taken`: descriptors of the adopted sockets that are in use. */
+  | {
+      readonly kind: 'sockets';
+      readonly id: number;
+      readonly sockets: readonly SharedSocket[];
+      readonly taken: readonly number[];
+    }
+  /** An exception reached the top of this thread. It serves on for as long as it takes to replace it. */
+  | { readonly kind: 'crashed'; readonly message: string }
   /** For the operational log. */
   | { readonly kind: 'warning'; readonly message: string }
   | { readonly kind: 'drained' };

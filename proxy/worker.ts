@@ -1,7 +1,11 @@
 /** One data-plane worker thread: the data plane, and its line to the main thread. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { keepCompiledCode } from './compile-cache.ts';
 import { createDataPlane } from './data-plane.ts';
-import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
+import { CRASHED, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts';
+
+/** A thread that throws more often than this before it is replaced is not worth keeping. */
+const MOST_THROWS = 10;
 
 const port = parentPort!;
 const plane = createDataPlane(workerData as WorkerSetup, (message: FromWorker) => {
@@ -10,3 +14,13 @@ const plane = createDataPlane(workerData as WorkerSetup, (message: FromWorker) =
   if (message.kind === 'drained') setImmediate(() => process.exit(0));
 });
 port.on('message', (message: ToWorker) => plane.tell(message));
+keepCompiledCode();
+
+let throws = 0;
+// One connection must not cost the others theirs: they go on here until another thread has taken over (docs/decisions/0008-handover.md).
+process.on('uncaughtException', (error: unknown) => {
+  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+  if (++throws > MOST_THROWS) process.exit(1);
+  plane.tell({ kind: 'sockets', id: CRASHED });
+  port.postMessage({ kind: 'crashed', message: text } satisfies FromWorker);
+});

@@ -16,7 +16,7 @@ test('the report of autocannon counts only 2xx as requests', () => {
     requests: 900,
     errors: 7,
     seconds: 2.02,
-    latencyMs: { p50: 1, p90: 2, p99: 3, max: 9 },
+    latencyMs: { p50: 1, p90: 2, p99: 3, p999: null, max: 9 },
     lagMs: null,
   });
 });

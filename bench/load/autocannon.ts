@@ -46,7 +46,7 @@ export function parseAutocannon(text: string): LoadResult {
     requests: report['2xx'],
     errors: report.non2xx + report.errors,
     seconds: report.duration,
-    latencyMs: { p50, p90, p99, max },
+    latencyMs: { p50, p90, p99, p999: null, max },
     lagMs: null,
   };
 }

@@ -8,7 +8,14 @@ export type Target = {
   readonly headers: Readonly<Record<string, string>>;
 };
 
-export type Latency = { readonly p50: number; readonly p90: number; readonly p99: number; readonly max: number };
+/** Milliseconds. `p999` is null where the tool does not tell it. */
+export type Latency = {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+  readonly p999: number | null;
+  readonly max: number;
+};
 
 export type LoadResult = {
   readonly tool: string;

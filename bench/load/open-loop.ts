@@ -1,14 +1,18 @@
 /**
  * A program: sends requests when their time has come, whether or not earlier ones were answered, and prints a LoadResult as JSON.
- * Latency counts from the moment of sending; from the moment it was due when no connection was free, so that a stalled proxy
- * cannot hide its stall (coordinated omission). How late the generator itself was is reported beside it.
+ * Latency counts from the moment a request was due, so that neither a stalled proxy nor a late generator can hide a wait
+ * (coordinated omission). How late the generator itself was is reported beside it. Connections take turns, all of them.
  */
 import { connect, type Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
 import { percentile } from '../statistics.ts';
 import type { LoadResult, Target } from './load.ts';
+import { beatOf, dueAt, dueBy, latencyOf } from './schedule.ts';
 
 type Plan = Target & { readonly connections: number; readonly rate: number; readonly seconds: number };
-type Connection = { readonly socket: Socket; sentAt: number; received: number; expected: number };
+/** `due`: when the request under way was due; negative when there is none. */
+type Connection = { readonly socket: Socket; due: number; received: number; expected: number };
 
 const plan = JSON.parse(process.argv[2] ?? '{}') as Plan;
 const bytes = Buffer.from(
@@ -17,35 +21,58 @@ const bytes = Buffer.from(
 const total = Math.round(plan.rate * plan.seconds);
 const latencies = new Float64Array(total);
 const lags = new Float64Array(total);
+/** A ring: the connection that rested longest is next, so that `connections` of them are really used. */
 const idle: Connection[] = [];
+let firstIdle = 0;
 /** When each request that found no free connection was due. */
 const waiting: number[] = [];
+let firstWaiting = 0;
 let sent = 0;
 let answered = 0;
 let errors = 0;
-let startedAt = 0;
 
-await Promise.all(Array.from({ length: plan.connections }, open));
-startedAt = performance.now();
-const timer = setInterval(sendWhatIsDue, 1);
+for (let opened = 0; opened < plan.connections; opened += 100)
+  await Promise.all(Array.from({ length: Math.min(100, plan.connections - opened) }, open));
+
+// White space before the JSON: the connections are there.
+process.stdout.write('\n');
+
+/** On the clock of `performance.now()`; a little ahead, so that the metronome is up by then. */
+const startedAt = performance.now() + 50;
+const metronome = new Worker(fileURLToPath(new URL('metronome.ts', import.meta.url)), {
+  workerData: { startAt: performance.timeOrigin + startedAt, periodMs: beatOf(plan.rate) },
+});
+metronome.on('message', sendWhatIsDue);
 /** Ends the run when all is answered, at the latest three seconds after the last request was due. */
-const limit = setTimeout(finish, plan.seconds * 1000 + 3000);
+const limit = setTimeout(finish, 50 + plan.seconds * 1000 + 3000);
 
 function sendWhatIsDue(): void {
-  const now = performance.now();
-  const due = Math.min(total, Math.floor(((now - startedAt) * plan.rate) / 1000));
+  const now = performance.now() - startedAt;
+  const due = dueBy(now, plan.rate, total);
   for (; sent < due; sent++) {
-    const dueAt = startedAt + (sent * 1000) / plan.rate;
-    lags[sent] = now - dueAt;
-    const connection = idle.pop();
-    if (connection === undefined) waiting.push(dueAt);
-    else send(connection, now);
+    const at = dueAt(sent, plan.rate);
+    lags[sent] = now - at;
+    const connection = nextIdle();
+    if (connection === undefined) waiting.push(at);
+    else send(connection, at);
   }
   if (sent === total && answered + errors >= total) finish();
 }
 
-function send(connection: Connection, at: number): void {
-  connection.sentAt = at;
+function nextIdle(): Connection | undefined {
+  if (firstIdle > 20_000) {
+    idle.splice(0, firstIdle);
+    firstIdle = 0;
+  }
+  while (firstIdle < idle.length) {
+    const connection = idle[firstIdle++]!;
+    if (!connection.socket.destroyed) return connection;
+  }
+  return undefined;
+}
+
+function send(connection: Connection, due: number): void {
+  connection.due = due;
   connection.received = 0;
   connection.expected = 0;
   connection.socket.write(bytes);
@@ -54,7 +81,7 @@ function send(connection: Connection, at: number): void {
 function open(): Promise<void> {
   return new Promise((resolve) => {
     const socket = connect({ host: plan.host, port: plan.port, noDelay: true });
-    const connection: Connection = { socket, sentAt: 0, received: 0, expected: 0 };
+    const connection: Connection = { socket, due: -1, received: 0, expected: 0 };
     socket.on('connect', () => {
       idle.push(connection);
       resolve();
@@ -66,15 +93,19 @@ function open(): Promise<void> {
 }
 
 function take(connection: Connection, chunk: Buffer): void {
+  if (connection.due < 0) return;
   if (connection.expected === 0) connection.expected = lengthOf(chunk.toString('latin1'));
   connection.received += chunk.length;
   if (connection.received < connection.expected) return;
   if (connection.expected < 0) errors++;
-  else latencies[answered++] = performance.now() - connection.sentAt;
-  connection.sentAt = 0;
-  const late = waiting.shift();
+  else latencies[answered++] = performance.now() - startedAt - connection.due;
+  connection.due = -1;
+  const late = waiting[firstWaiting];
   if (late === undefined) idle.push(connection);
-  else send(connection, late);
+  else {
+    firstWaiting++;
+    send(connection, late);
+  }
 }
 
 /** Bytes of the whole answer: all candidates send the origin's Content-Length on; -1 for anything but a 200 with one. */
@@ -85,27 +116,20 @@ function lengthOf(head: string): number {
 }
 
 function lose(connection: Connection): void {
-  const at = idle.indexOf(connection);
-  if (at >= 0) idle.splice(at, 1);
-  if (connection.sentAt > 0) errors++;
-  if (startedAt > 0 && answered + errors < total) void open();
+  if (connection.due >= 0) errors++;
+  connection.due = -1;
+  if (sent > 0 && answered + errors < total) void open();
 }
 
 function finish(): void {
-  clearInterval(timer);
   clearTimeout(limit);
-  const sorted = latencies.slice(0, answered).sort();
   const result: LoadResult = {
     tool: 'open-loop',
     requests: answered,
     errors: total - answered,
     seconds: (performance.now() - startedAt) / 1000,
-    latencyMs: { p50: at(sorted, 50), p90: at(sorted, 90), p99: at(sorted, 99), max: at(sorted, 100) },
-    lagMs: at(lags.sort(), 99),
+    latencyMs: latencyOf(latencies.slice(0, answered)),
+    lagMs: Math.round((percentile(lags.slice(0, sent).sort(), 99) ?? Number.NaN) * 1000) / 1000,
   };
   process.stdout.write(JSON.stringify(result), () => process.exit());
-}
-
-function at(sorted: Float64Array, percent: number): number {
-  return Math.round((percentile(sorted, percent) ?? Number.NaN) * 1000) / 1000;
 }

@@ -2,7 +2,14 @@
 import { output } from '../process.ts';
 import type { LoadResult, Target } from './load.ts';
 
-export async function wrk(binary: string, target: Target, connections: number, seconds: number): Promise<LoadResult> {
+/** `script` is a file in Lua that makes other requests than GETs of one path. */
+export async function wrk(
+  binary: string,
+  target: Target,
+  connections: number,
+  seconds: number,
+  script: string | null = null,
+): Promise<LoadResult> {
   const headers = Object.entries(target.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
   const text = await output(
     'load',
@@ -15,6 +22,7 @@ export async function wrk(binary: string, target: Target, connections: number, s
       '5s',
       '--latency',
       ...headers,
+      ...(script === null ? [] : ['-s', script]),
       `http://${target.host}:${target.port}${target.path}`,
     ],
     (seconds + 15) * 1000,
@@ -39,6 +47,7 @@ export function parseWrk(text: string): LoadResult {
       p50: at('50'),
       p90: at('90'),
       p99: at('99'),
+      p999: null,
       max: toMs(/Latency\s+\S+\s+\S+\s+(\S+)/.exec(text)?.[1]),
     },
     lagMs: null,

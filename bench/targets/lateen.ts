@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { freePort, listening, start } from '../process.ts';
 import type { Candidate, Profile, Running, Surroundings } from './candidate.ts';
 
-const command = fileURLToPath(new URL('../../lateen', import.meta.url));
+/** Starts ours as users do. */
+export const lateenCommand = fileURLToPath(new URL('../../lateen', import.meta.url));
 const packageFile = new URL('../../package.json', import.meta.url);
 
 function candidate(id: string, role: 'sidecar' | 'gateway', profile: Profile): Candidate {
@@ -56,7 +57,7 @@ async function startLateen(role: 'sidecar' | 'gateway', profile: Profile, around
       ? ['gateway', '--port-map', `80=${port}`]
       : ['sidecar', '--workload', 'bench-v1', '--labels', 'app=bench,version=v1', '--outbound-port', String(port)];
   const child = start('proxy', [
-    command,
+    lateenCommand,
     ...place,
     '--config',
     config,

@@ -57,8 +57,8 @@ function deploymentOf({ bind, http, https }: GatewayPlace, image: string): Resou
     metadata: { name: NAME, namespace: ROOT, labels: LABELS },
     spec: {
       selector: { matchLabels: LABELS },
-      // Its ports are this machine's, so the old one must let go of them first.
-      strategy: { type: 'Recreate' },
+      // Its ports are this machine's: the new one shares them before the old one lets go (docs/decisions/0008-handover.md).
+      strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
       template: {
         metadata: { labels: LABELS, annotations: { 'sidecar.istio.io/inject': 'false' } },
         spec: {

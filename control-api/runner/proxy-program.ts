@@ -50,6 +50,8 @@ export function proxyArgv(
     // What is in flight may take as long as the Pod may, less a moment to end.
     `--drain=${Math.max(1, grace - 2)}s`,
     `--state=${join(settings.stateDir, 'proxies', `${name}.${namespace}`)}`,
+    // Gateways listen on addresses of this machine, which the next one of a rollout shares.
+    ...(gateway ? [`--handover=${join(settings.stateDir, 'handover')}`] : []),
     ...settings.flags,
     ...extra,
   ];

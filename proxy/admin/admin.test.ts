@@ -29,6 +29,7 @@ const snapshot = {
   tables: {},
   clusters: { [ratings.name]: ratings },
   telemetry: { tracingPercent: 1, accessLog: true },
+  pathNormalization: 'BASE',
 } as unknown as Snapshot;
 
 /** Admin servers over a proxy that notes what it is told to do. */
@@ -56,6 +57,8 @@ async function serving(change: Partial<AdminContext> = {}, appMetrics: string | 
     state: () => 'LIVE',
     notReady: () => [],
     clusters: () => Promise.resolve([clusterStates([live]), clusterStates([live])]),
+    limits: { maxConnections: 5 },
+    load: () => [{ name: 'overload.envoy.resource_monitors.fixed_heap.pressure', value: 7 }],
     exposition: createExposition(reader, '1.0.0', false),
     drain: (inboundOnly) => told.push(`drain ${inboundOnly}`),
     failHealth: (failing) => told.push(`fail ${failing}`),

@@ -18,6 +18,8 @@ export type AdminOptions = {
   readonly ready: Bind | null;
   /** URL of the app's own Prometheus metrics; null: it has none. */
   readonly appMetrics: string | null;
+  /** Another process may serve the same ports at the same time (Linux). */
+  readonly shared?: boolean;
 };
 
 /** Where they listen, and the way to end them. */
@@ -38,7 +40,7 @@ export async function startAdmin(options: AdminOptions, context: AdminContext): 
     loopbackOnly = false,
   ): Promise<Bind | null> => {
     if (bind === null) return null;
-    const service = await startService({ ...bind, routes, loopbackOnly });
+    const service = await startService({ ...bind, routes, loopbackOnly, shared: options.shared === true });
     started.push(service);
     return { host: service.host, port: service.port };
   };

@@ -18,6 +18,7 @@ export function configDump(context: AdminContext, { query }: Ask): Answer {
     telemetry: snapshot?.telemetry ?? null,
     endpoints: discovery?.endpoints ?? {},
     workloads: discovery?.workloads ?? {},
+    limits: context.limits,
     problems: context.problems(),
   };
   const part = query.get('resource');

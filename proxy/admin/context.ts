@@ -25,6 +25,10 @@ export type AdminContext = {
   notReady(): readonly string[];
   /** Asked of every worker: one list for each. */
   clusters(): Promise<readonly (readonly ClusterState[])[]>;
+  /** Towards clients, as they are in force. */
+  readonly limits: Readonly<Record<string, unknown>>;
+  /** Pressures and actions of the overload monitor, under Envoy's names. */
+  load(): readonly { readonly name: string; readonly value: number }[];
   readonly exposition: Exposition;
   /** Stop accepting; with `inboundOnly`, only on inbound listeners. Returns at once. */
   drain(inboundOnly: boolean): void;

@@ -27,22 +27,27 @@ export type ServiceOptions = {
   readonly routes: ReadonlyMap<string, AdminRoute>;
   /** Only requests that name this machine itself in `Host` are answered, against pages that point their own name at it (DNS rebinding). */
   readonly loopbackOnly: boolean;
+  /** By default, a port that is taken is an error; shared ones may be taken by a process that shares them, too. */
+  readonly shared?: boolean;
 };
 
 export type Service = { readonly host: string; readonly port: number; close(): Promise<void> };
 
+/** How long answers may take when the server is closed, ms. */
+const CLOSE_MS = 200;
 /** Shorter bodies are not worth compressing. */
 const GZIP_FROM = 1024;
 
 /** Rejects when the address cannot be bound. */
-export async function startService({ host, port, routes, loopbackOnly }: ServiceOptions): Promise<Service> {
+export async function startService({ host, port, routes, loopbackOnly, shared }: ServiceOptions): Promise<Service> {
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 10_000 });
   server.maxConnections = 256;
   server.on('request', (request, response) => void serve(request, response, routes, loopbackOnly));
   server.on('clientError', (_, socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    const reusePort = shared === true && process.platform === 'linux';
+    server.listen({ host, port, reusePort }, () => {
       server.off('error', reject);
       resolve();
     });
@@ -139,9 +144,12 @@ function portOf(server: Server): number {
   return address !== null && typeof address === 'object' ? address.port : 0;
 }
 
+/** Answers under way get a moment; a connection that came in just now is accepted before the socket closes. */
 function closeServer(server: Server): Promise<void> {
   return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
+    setImmediate(() => {
+      server.close(() => resolve());
+      setTimeout(() => server.closeAllConnections(), CLOSE_MS).unref();
+    });
   });
 }

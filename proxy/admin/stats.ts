@@ -15,7 +15,11 @@ export async function stats(context: AdminContext, { query }: Ask): Promise<Answ
   if (wanted === null) return text(`filter: ${regexProblem(filter ?? '')}\n`, 400);
 
   const usedOnly = query.has('usedonly');
-  const shown = [...serverStats(context), ...sumClusterStates(await context.clusters()).flatMap(clusterStats)]
+  const shown = [
+    ...serverStats(context),
+    ...context.load(),
+    ...sumClusterStates(await context.clusters()).flatMap(clusterStats),
+  ]
     .filter(({ name, value }) => wanted(name) && !(usedOnly && value === 0))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
   if (format === 'json') return json({ stats: shown });

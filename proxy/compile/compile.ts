@@ -94,6 +94,7 @@ function assemble(c: Context, parts: readonly Part[], outbound: readonly Outboun
     tables: sorted(tables),
     clusters: sorted(clusters),
     telemetry: compileTelemetry(c),
+    pathNormalization: c.mesh.pathNormalization,
   };
   return freeze({ version: hash64(JSON.stringify(content)), ...content });
 }

@@ -12,6 +12,7 @@ import type { MeshSettings } from './defaults.ts';
 import { DestinationRules } from './destination-rules.ts';
 import { indexSlices, type SliceIndex } from './endpoints.ts';
 import { resolveHost } from './hosts.ts';
+import { withMeshConfig } from './mesh-config.ts';
 import { meshRules, type MeshRules, visibleRules, type Bound } from './precedence.ts';
 import { Problems } from './problems.ts';
 import { destinationPort, registryFor, type Registry } from './registry.ts';
@@ -44,7 +45,9 @@ export type Part = {
   readonly clusters: readonly Cluster[];
 };
 
-export function readContext(resources: ResourceSet, node: ProxyNode, mesh: MeshSettings): Context {
+export function readContext(resources: ResourceSet, node: ProxyNode, settings: MeshSettings): Context {
+  const problems = new Problems();
+  const mesh = withMeshConfig(resources, settings, problems);
   const sidecar = sidecarFor(resources, node);
   const imports = importsOf(sidecar, node, mesh.domainSuffix);
   const services = readServices(resources, mesh);
@@ -53,7 +56,7 @@ export function readContext(resources: ResourceSet, node: ProxyNode, mesh: MeshS
     resources,
     node,
     mesh,
-    problems: new Problems(),
+    problems,
     sidecar,
     imports,
     services,

@@ -1,5 +1,6 @@
 /** Every default in one table, each with the Istio or Envoy page it comes from. */
 import { ms } from '../core/brand.ts';
+import type { PathNormalization } from '../core/path.ts';
 
 /** What holds for the whole mesh (Istio: MeshConfig). */
 export type MeshSettings = {
@@ -12,6 +13,8 @@ export type MeshSettings = {
   /** Share of requests without an upstream decision that are traced, 0..100. */
   readonly tracingPercent: number;
   readonly accessLog: boolean;
+  /** How paths are made alike before they are routed by, judged and forwarded. */
+  readonly pathNormalization: PathNormalization;
   /** `cluster.local`: how short names become full ones. */
   readonly domainSuffix: string;
   /** Where a sidecar takes its application's requests (15001) and those sent to its application (15006). */
@@ -27,6 +30,8 @@ export const DEFAULT_MESH: MeshSettings = {
   tracingPercent: 1,
   // MeshConfig.accessLogFile is "" (off); Istio's demo profile writes to /dev/stdout, and so do we.
   accessLog: true,
+  // MeshConfig.pathNormalization.normalization: DEFAULT is BASE.
+  pathNormalization: 'BASE',
   domainSuffix: 'cluster.local',
   ports: { outbound: 15001, inbound: 15006 },
 };
@@ -42,6 +47,8 @@ export const CLUSTER = {
   connectTimeout: ms(10_000),
   // Envoy's HttpProtocolOptions.idle_timeout: one hour.
   idleTimeout: ms(3_600_000),
+  // networking.v1alpha3 ConnectionPoolSettings.TCPSettings.idle_timeout: one hour; 0s turns it off.
+  tcpIdleTimeout: ms(3_600_000),
   // networking.v1alpha3 LoadBalancerSettings.simple: unset is LEAST_REQUEST.
   balancing: 'LEAST_REQUEST',
   maxConnections: UNLIMITED,

@@ -69,6 +69,14 @@ describe('what changed between two snapshots', () => {
     assert.equal(describeDiff(diffSnapshots(snapshotOf(DENY), snapshotOf(''))), '1 policy removed (DENY default/deny)');
   });
 
+  test('tells how paths are normalized from now on', () => {
+    const before = snapshotOf('');
+    assert.equal(
+      describeDiff(diffSnapshots(before, { ...before, pathNormalization: 'NONE' })),
+      'path normalization is now NONE',
+    );
+  });
+
   test('is everything when there was nothing before', () => {
     const diff = diffSnapshots(null, snapshotOf(''));
     assert.deepEqual(diff.listeners.added, ['outbound_15001', 'inbound_15006']);

@@ -14,6 +14,8 @@ export type SnapshotDiff = {
   /** `DENY default/denyreviewsv3`, wherever it is enforced. */
   readonly policies: Changes;
   readonly telemetry: boolean;
+  /** The new mode; null: the same as before. */
+  readonly pathNormalization: Snapshot['pathNormalization'] | null;
 };
 
 /** Null before: the first snapshot, everything in it is new. */
@@ -24,6 +26,8 @@ export function diffSnapshots(before: Snapshot | null, after: Snapshot): Snapsho
     clusters: compare(Object.entries(before?.clusters ?? {}), Object.entries(after.clusters)),
     policies: compare(policiesOf(before), policiesOf(after)),
     telemetry: before !== null && !same(before.telemetry, after.telemetry),
+    pathNormalization:
+      before === null || before.pathNormalization === after.pathNormalization ? null : after.pathNormalization,
   };
 }
 
@@ -38,6 +42,7 @@ export function describeDiff(diff: SnapshotDiff): string {
     }
   }
   if (diff.telemetry) parts.push('telemetry changed');
+  if (diff.pathNormalization !== null) parts.push(`path normalization is now ${diff.pathNormalization}`);
   return parts.length === 0 ? 'nothing' : parts.join(', ');
 }
 

@@ -4,6 +4,7 @@ import type { TrafficPolicy } from '../istio/destination-rule.ts';
 import type { LoadBalancer } from '../istio/load-balancer.ts';
 import type { ClientTls as WrittenTls } from '../istio/tls-settings.ts';
 import type { Balancing, ClientTls, Cluster } from '../snapshot/cluster.ts';
+import { ms } from '../core/brand.ts';
 import { CLUSTER } from './defaults.ts';
 import { compileDuration } from './traffic.ts';
 
@@ -37,6 +38,7 @@ export type PoolSettings = Pick<
   Cluster,
   | 'connectTimeout'
   | 'idleTimeout'
+  | 'tcpIdleTimeout'
   | 'maxConnections'
   | 'maxPendingRequests'
   | 'maxRequests'
@@ -51,6 +53,8 @@ export function compilePool(pool: ConnectionPool | undefined): PoolSettings {
     connectTimeout: compileDuration(tcp?.connectTimeout) ?? CLUSTER.connectTimeout,
     // `0s` turns it off; the pool then keeps idle connections as long as Envoy's default would.
     idleTimeout: compileDuration(idle) ?? CLUSTER.idleTimeout,
+    tcpIdleTimeout:
+      tcp?.idleTimeout === undefined ? CLUSTER.tcpIdleTimeout : (compileDuration(tcp.idleTimeout) ?? ms(0)),
     maxConnections: limit(tcp?.maxConnections, CLUSTER.maxConnections),
     maxPendingRequests: limit(http?.http1MaxPendingRequests, CLUSTER.maxPendingRequests),
     maxRequests: limit(http?.http2MaxRequests, CLUSTER.maxRequests),

@@ -1,7 +1,18 @@
 /**
  * One spelling for one path: Istio's `BASE` normalization, which is Envoy's `normalize_path` (RFC 3986 section 6.2.2): unreserved
  * characters are decoded, dot segments resolved, `\` becomes `/`. `//`, `%2F` and `%5C` stay as they are, and so does the query.
+ * Istio's other modes are made of the same: see `pathNormalizer`.
  */
+
+/** istio.mesh.v1alpha1 MeshConfig.ProxyPathNormalization.NormalizationType; `DEFAULT` is `BASE`. */
+export type PathNormalization = 'NONE' | 'BASE' | 'MERGE_SLASHES' | 'DECODE_AND_MERGE_SLASHES';
+
+export const PATH_NORMALIZATIONS: readonly PathNormalization[] = [
+  'NONE',
+  'BASE',
+  'MERGE_SLASHES',
+  'DECODE_AND_MERGE_SLASHES',
+];
 
 const PERCENT = 0x25;
 const DOT = 0x2e;
@@ -39,6 +50,39 @@ export function normalizePath(raw: string): string | null {
   return path === null || query < 0 ? path : path + raw.slice(query);
 }
 
+/**
+ * The function that makes the normal form in a mode: `normalizePath` in `BASE`. Each returns null for what is answered 400, `%00`
+ * among it in every mode, and leaves the query alone. Order of the steps as in Envoy's ConnectionManagerUtility::maybeNormalizePath:
+ * slashes are decoded, the path is normalized, slashes are merged.
+ */
+export function pathNormalizer(mode: PathNormalization): (raw: string) => string | null {
+  if (mode === 'NONE') return checkPath;
+  if (mode === 'MERGE_SLASHES') return (raw) => mergeSlashes(normalizePath(raw));
+  if (mode === 'DECODE_AND_MERGE_SLASHES') return (raw) => mergeSlashes(normalizePath(decodeSlashes(raw)));
+  return normalizePath;
+}
+
+/** The path as it came, or null for what no mode lets through. */
+function checkPath(raw: string): string | null {
+  return normalizePath(raw) === null ? null : raw;
+}
+
+function mergeSlashes(path: string | null): string | null {
+  if (path === null || !path.includes('//')) return path;
+  const query = path.indexOf('?');
+  return query < 0 ? merged(path) : merged(path.slice(0, query)) + path.slice(query);
+}
+
+const merged = (path: string): string => path.replace(/\/{2,}/g, '/');
+
+function decodeSlashes(raw: string): string {
+  if (!raw.includes('%')) return raw;
+  const query = raw.indexOf('?');
+  return query < 0 ? decoded(raw) : decoded(raw.slice(0, query)) + raw.slice(query);
+}
+
+const decoded = (path: string): string => path.replace(/%2f/gi, '/').replace(/%5c/gi, '\\');
+
 /** A path without its query. */
 export function withoutQuery(path: string): string {
   const query = path.indexOf('?');
@@ -65,12 +109,24 @@ function canonical(path: string): string | null {
   for (let i = 1; i < written.length; i++) {
     const segment = decodeUnreserved(written[i]!);
     if (segment === null) return null;
-    if (segment === '..') kept.pop();
-    if (segment !== '.' && segment !== '..') kept.push(segment);
+    const dots = dotsOf(segment);
+    if (dots === '..') kept.pop();
+    if (dots === '') kept.push(segment);
     // What ends with a dot segment names a directory.
     else if (i === written.length - 1) kept.push('');
   }
   return `/${kept.join('/')}`;
+}
+
+/**
+ * `.` or `..` when the segment is one, with parameters too (`..;a=b`): servers that read parameters see nothing else in it
+ * (RFC 3986 section 3.3; CVE-2026-73551). "" when it is a name.
+ */
+function dotsOf(segment: string): '' | '.' | '..' {
+  if (segment.charCodeAt(0) !== DOT) return '';
+  const end = segment.indexOf(';');
+  const name = end < 0 ? segment : segment.slice(0, end);
+  return name === '.' || name === '..' ? name : '';
 }
 
 /** Broken escapes stay, and so do those of other characters, with the case of their hex digits (as Envoy has it). */

@@ -99,8 +99,9 @@ class Reader {
 
   #readPlain(node: Node, depth: number): unknown {
     if (isScalar(node)) {
-      if (typeof node.value === 'string') this.#values += Math.floor(node.value.length / CHARACTERS_A_VALUE);
-      return node.value;
+      if (typeof node.value !== 'string') return node.value;
+      this.#values += Math.floor(node.value.length / CHARACTERS_A_VALUE);
+      return ownText(node.value);
     }
     if (isSeq(node)) return node.items.map((item) => this.read(item, depth + 1));
     if (isMap(node)) return this.#readMap(node.items, depth);
@@ -147,6 +148,12 @@ class Reader {
     return null;
   }
 }
+
+/**
+ * The same text on its own. What a parser cuts out of a file is a window on the whole file: it keeps that in memory, and one character
+ * beyond Latin-1 anywhere in it makes V8 handle every piece with two bytes a character, down to the heads that are sent.
+ */
+const ownText = (text: string): string => JSON.parse(JSON.stringify(text)) as string;
 
 /** As JSON.parse does it: `__proto__` becomes a member like any other. */
 function define(record: Record<string, unknown>, key: string, value: unknown): void {

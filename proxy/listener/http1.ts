@@ -16,29 +16,15 @@ import {
   type HeadProblem,
   type RequestHead,
 } from '../wire/http1-head.ts';
+import { refuseOversize } from '../wire/http1-oversize.ts';
 import { chunkLine, CRLF, lastChunk, responseHead } from '../wire/http1-write.ts';
-import type { ListenerLimits } from './limits.ts';
+import { endLending, keep, Reads } from '../wire/lent-reads.ts';
+import { BodyRate } from './body-rate.ts';
+import { lendReads } from './lent-socket.ts';
+import { LINGER_BYTES, type ListenerLimits } from './limits.ts';
 import { refusal } from './refusal.ts';
+import type { RequestHandler } from './request-handler.ts';
 import { targetOf, type Target } from './target.ts';
-
-/** What a listener does with requests; given by pipeline/. */
-export type RequestHandler = {
-  /** Serves one request; the returned events are told of its body and its end. */
-  onRequest(
-    connection: Connection,
-    head: RequestHead,
-    target: Target,
-    headBytes: number,
-    startMs: number,
-    down: Downstream,
-  ): DownstreamEvents;
-  /** A request that was refused before it became one. */
-  onRefused(connection: Connection, problem: HeadProblem, bytes: number, startMs: number): void;
-  onClosed(connection: Http1Downstream): void;
-};
-
-/** Bytes of an unread request body that are read and thrown away after an early response, so that the client gets to read it. */
-const LINGER_BYTES = 262_144;
 
 export class Http1Downstream implements Downstream {
   readonly socket: Socket;
@@ -46,6 +32,7 @@ export class Http1Downstream implements Downstream {
   readonly #handler: RequestHandler;
   readonly #limits: ListenerLimits;
   readonly #out: BatchWriter;
+  readonly #reads = new Reads();
   /** `head`: between or in request heads. `open`: an exchange is under way. `linger`: the last response is out, input is thrown away. */
   #state: 'head' | 'open' | 'linger' | 'closed' = 'head';
   #events: DownstreamEvents | null = null;
@@ -71,18 +58,19 @@ export class Http1Downstream implements Downstream {
   #paused = false;
   #parsing = false;
   #lingered = 0;
+  readonly #rate = new BodyRate();
   #draining = false;
   /** `performance.now()` of the last progress, and of the first byte of the head that is being read (0: none) or of the linger. */
   #activeMs = performance.now();
   #headStartMs = 0;
 
   constructor(socket: Socket, info: Connection, handler: RequestHandler, limits: ListenerLimits) {
-    this.socket = socket;
+    this.socket = socket = lendReads(socket, this.#reads);
     this.info = info;
     this.#handler = handler;
     this.#limits = limits;
     this.#out = new BatchWriter(socket);
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    this.#reads.onBytes = (bytes) => this.#onData(bytes);
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     // A reset tells nothing that `close` does not; without a listener it would end the process.
@@ -174,15 +162,22 @@ export class Http1Downstream implements Downstream {
     this.#carry = null;
     this.#events = null;
     this.#state = 'closed';
-    for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
-    this.#handler.onClosed(this);
+    // Who counts connections goes on listening to `close`.
+    for (const event of ['data', 'drain', 'end', 'error']) this.socket.removeAllListeners(event);
+    endLending(this.socket, this.#reads);
+    this.#handler.onClosed();
     return { socket: this.socket, early };
   }
 
-  /** Asks the client to go: idle connections close now, busy ones with their response. */
-  drain(): void {
+  /** Asks the client to go: with `Connection: close` on the next response, or now when it has been idle for `idleMs`. */
+  drain(idleMs: number): void {
     this.#draining = true;
-    if (this.#state === 'head' && this.#carry === null) this.socket.end();
+    if (this.now === 'idle' && performance.now() - this.#activeMs >= idleMs) this.#finish();
+  }
+
+  /** Idle: between two requests. Stuck, asked outside of its own handlers: one of them threw, nothing will come of it any more. */
+  get now(): 'idle' | 'busy' | 'stuck' {
+    return this.#parsing ? 'stuck' : this.#state === 'head' && this.#carry === null ? 'idle' : 'busy';
   }
 
   /** Closes what makes no progress. `now`: `performance.now()`. Returns a reason when it closed something. */
@@ -200,7 +195,11 @@ export class Http1Downstream implements Downstream {
       if (this.socket.writableLength > 0) return;
       if (idle > this.#limits.lingerTimeout || now - this.#headStartMs > this.#limits.headTimeout)
         this.socket.destroy();
-    } else if (!this.#requestDone && this.#bodyStarted && !this.#paused && idle > this.#limits.bodyTimeout) {
+    } else if (this.#requestDone || !this.#bodyStarted || this.#paused) this.#rate.forget();
+    else if (
+      idle > this.#limits.bodyTimeout ||
+      this.#rate.isTooSlow(now, this.socket, this.bodyFraming, this.#limits)
+    ) {
       this.#bodyFailed = true;
       this.#events?.onRequestProblem('request_body_timeout');
     }
@@ -214,6 +213,7 @@ export class Http1Downstream implements Downstream {
     }
     this.#carry = this.#carry === null ? bytes : Buffer.concat([this.#carry, bytes]);
     this.#advance();
+    if (this.#carry !== null) this.#carry = keep(this.#carry);
   }
 
   /** Does what can be done with the bytes that are here. */
@@ -242,7 +242,7 @@ export class Http1Downstream implements Downstream {
     const end = findHeadEnd(bytes, 0, this.#scanned);
     if (end < 0) {
       if (bytes.length > this.#limits.head.maxBytes)
-        this.#refuse({ problem: true, status: 431, details: 'http1.headers_too_large' });
+        this.#refuse(refuseOversize(bytes, 0, this.#limits.head.maxTarget));
       // A TLS hello, a binary protocol: nothing after such a byte can make it a request line.
       else if (TOKEN[bytes[0]!] !== 1) this.#refuse({ problem: true, status: 400, details: 'http1.invalid_method' });
       else if (hasBareLineFeed(bytes, 0, this.#scanned))
@@ -283,6 +283,7 @@ export class Http1Downstream implements Downstream {
     this.#leftAny = false;
     this.#bodyStarted = false;
     this.#bodyFailed = false;
+    this.#rate.forget();
     const events = this.#handler.onRequest(this.info, head, target, headBytes, startMs, this);
     // An answer given at once ended the exchange before its events were known.
     if (this.#state === 'open' && this.#head === head && !(this.#responseDone && this.#requestDone)) {
@@ -337,8 +338,7 @@ export class Http1Downstream implements Downstream {
     // What came ahead begins to count as a request now.
     if (this.#carry !== null) this.#activeMs = performance.now();
     this.#resume();
-    if (this.#draining && this.#carry === null) this.socket.end();
-    else if (!this.#parsing && this.#carry !== null) this.#advance();
+    if (!this.#parsing && this.#carry !== null) this.#advance();
   }
 
   /** The last response is out: half-close, and read on for a moment, so that no reset overtakes it (RFC 9112 section 9.6). */
@@ -393,6 +393,6 @@ export class Http1Downstream implements Downstream {
     this.#events = null;
     this.#carry = null;
     events?.onDownstreamClose();
-    this.#handler.onClosed(this);
+    this.#handler.onClosed();
   }
 }

@@ -3,6 +3,9 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, test } from 'vitest';
 import { tableName } from '../core/brand.ts';
 import type { Listener } from '../snapshot/listener.ts';
+import { LoadBoard } from '../live/load-board.ts';
+import { Admission } from './admission.ts';
+import { SIDECAR_LIMITS } from './limits.ts';
 import { Listeners } from './listeners.ts';
 
 const listener = (name: string, port: number, direction: Listener['direction'] = 'inbound'): Listener => ({
@@ -17,6 +20,8 @@ const listener = (name: string, port: number, direction: Listener['direction'] =
   fallback: tableName('t'),
   forwardProxy: null,
 });
+
+const anybody = (): Admission => new Admission(SIDECAR_LIMITS, new LoadBoard(1), 0, never);
 
 const never = (): void => assert.fail('nothing was to go wrong');
 
@@ -42,7 +47,7 @@ function answers(port: number): Promise<boolean> {
 describe('listeners', () => {
   test('are bound and let go as they are wanted; connections that are open stay', async () => {
     const accepted: Socket[] = [];
-    const listeners = new Listeners((_, socket) => void accepted.push(socket), never, never, 100);
+    const listeners = new Listeners((_, socket) => void accepted.push(socket), never, never, anybody());
     const free = await taken();
     await free.close();
     const { port } = free;
@@ -68,7 +73,7 @@ describe('listeners', () => {
       (_, socket) => void socket.destroy(),
       (p) => problem.resolve(`${p.listener} ${p.message}`),
       (listener) => recovered.resolve(listener),
-      100,
+      anybody(),
     );
     await listeners.set([listener('a', holder.port)]);
     assert.match(await problem.promise, /^a .*EADDRINUSE/);
@@ -79,7 +84,7 @@ describe('listeners', () => {
   });
 
   test('of one direction can be closed alone, and stay closed', async () => {
-    const listeners = new Listeners((_, socket) => void socket.destroy(), never, never, 100);
+    const listeners = new Listeners((_, socket) => void socket.destroy(), never, never, anybody());
     const [one, two] = [await taken(), await taken()];
     await one.close();
     await two.close();

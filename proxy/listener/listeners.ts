@@ -1,7 +1,10 @@
 /** The sockets a worker listens on: brought in line with each new plan; connections that are open are never cut by that. */
+import { closeSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Connection } from '../live/connection.ts';
 import type { Listener } from '../snapshot/listener.ts';
+import type { Admission } from './admission.ts';
+import { descriptorOf } from './descriptors.ts';
 
 /** Told of each accepted connection. */
 export type Accept = (listener: string, socket: Socket, connection: Connection) => void;
@@ -13,7 +16,11 @@ export type BindProblem = {
   readonly message: string;
 };
 
-type Bound = { readonly settings: Listener; readonly server: Server };
+/** A listening socket that another process, or another thread, can listen on, too. */
+export type SharedSocket = { readonly address: string; readonly port: number; readonly fd: number };
+
+/** Several servers: a worker may have been given the sockets of more workers than there are now. */
+type Bound = { readonly settings: Listener; readonly servers: readonly Server[] };
 
 /** A port may still be held by a process that is on its way out. */
 const REBIND_MS = 500;
@@ -24,23 +31,28 @@ export class Listeners {
   readonly #onRecovered: (listener: string) => void;
   readonly #bound = new Map<string, Bound>();
   readonly #retries = new Map<string, NodeJS.Timeout>();
-  readonly #maxConnections: number;
+  readonly #admission: Admission;
+  /** No new connection is taken, on any socket. */
+  #refusing = false;
   #nextId = 1;
   /** Directions that are not accepted any more. */
   readonly #drained = new Set<Listener['direction']>();
   #closed = false;
+  /** Sockets of a predecessor that nobody listens on yet. */
+  #adopted: SharedSocket[] = [];
+  #taken: number[] = [];
 
   /** `onRecovered`: a listener that had a problem is bound after all, or not wanted any more. */
   constructor(
     accept: Accept,
     onProblem: (problem: BindProblem) => void,
     onRecovered: (listener: string) => void,
-    maxConnections: number,
+    admission: Admission,
   ) {
     this.#accept = accept;
     this.#onProblem = onProblem;
     this.#onRecovered = onRecovered;
-    this.#maxConnections = maxConnections;
+    this.#admission = admission;
   }
 
   /** Resolves when every listener of `wanted` is bound or has failed once (it is tried again then). */
@@ -50,7 +62,7 @@ export class Listeners {
       const next = names.get(name);
       if (next !== undefined && next.address === bound.settings.address && next.port === bound.settings.port) continue;
       this.#bound.delete(name);
-      bound.server.close();
+      bound.servers.forEach(closeGently);
     }
     for (const [name, timer] of this.#retries) {
       clearTimeout(timer);
@@ -59,49 +71,88 @@ export class Listeners {
     this.#retries.clear();
     const missing = wanted.filter((l) => !this.#bound.has(l.name) && !this.#drained.has(l.direction));
     await Promise.all(missing.map((l) => this.#bind(l)));
+    // Nobody would ever accept what waits in them.
+    for (const { fd } of this.#adopted) closeSync(fd);
+    this.#adopted = [];
+  }
+
+  /** Sockets that are listened on already, for the next `set`: it uses those whose address it wants, and closes the others. */
+  adopt(sockets: readonly SharedSocket[]): void {
+    this.#adopted.push(...sockets);
+  }
+
+  /** Descriptors of the adopted sockets that are in use. */
+  get taken(): readonly number[] {
+    return this.#taken;
+  }
+
+  /** What is listened on now. The descriptors stay this process's own. */
+  sockets(): readonly SharedSocket[] {
+    return [...this.#bound.values()].flatMap(({ settings: { address, port }, servers }) =>
+      servers.map((server) => ({ address, port, fd: descriptorOf(server) })).filter(({ fd }) => fd >= 0),
+    );
+  }
+
+  /** From now on every new connection is closed unread, or they are welcome again. Sockets stay bound, what is open stays open. */
+  refuse(refusing: boolean): void {
+    this.#refusing = refusing;
+    for (const { servers } of this.#bound.values()) for (const server of servers) this.#limit(server);
   }
 
   /** Stops accepting, everywhere or in one direction; open connections are their owners' business. */
   close(direction?: Listener['direction']): void {
     if (direction === undefined) this.#closed = true;
     else this.#drained.add(direction);
-    for (const [name, { settings, server }] of this.#bound) {
+    for (const [name, { settings, servers }] of this.#bound) {
       if (direction !== undefined && settings.direction !== direction) continue;
       this.#bound.delete(name);
-      server.close();
+      servers.forEach(closeGently);
     }
     if (!this.#closed) return;
     for (const timer of this.#retries.values()) clearTimeout(timer);
   }
 
-  #bind(settings: Listener): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
+  async #bind(settings: Listener): Promise<void> {
+    const { name, address, port } = settings;
+    const adopted = this.#adopted.filter((shared) => shared.address === address && shared.port === port);
+    this.#adopted = this.#adopted.filter((shared) => !adopted.includes(shared));
+    const places = adopted.length > 0 ? adopted.map(({ fd }) => ({ fd })) : [{ host: address, port, reusePort }];
+    this.#taken.push(...adopted.map(({ fd }) => fd));
+    const servers = places.map(() => this.#server(settings));
+    this.#bound.set(name, { settings, servers });
+    await Promise.all(
+      servers.map((server, i) => {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        server.once('error', () => resolve());
+        server.listen({ ...places[i]!, backlog: 4096 }, resolve);
+        return promise;
+      }),
+    );
+  }
+
+  #server(settings: Listener): Server {
+    const { name, address, port } = settings;
     // Half-open: a client that has sent its FIN may still wait for its answer.
     const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#onConnection(settings.name, socket),
+      this.#onConnection(settings, socket),
     );
-    server.maxConnections = this.#maxConnections;
-    this.#bound.set(settings.name, { settings, server });
+    this.#limit(server);
+    server.on('drop', () => this.#admission.refused(labelOf(settings), this.#refusing ? 'overload' : 'listener'));
     server.on('error', (error) => {
-      if (this.#bound.get(settings.name)?.server === server) this.#bound.delete(settings.name);
-      this.#onProblem({
-        listener: settings.name,
-        address: settings.address,
-        port: settings.port,
-        message: error.message,
-      });
-      if (!this.#closed)
-        this.#retries.set(
-          settings.name,
-          setTimeout(() => void this.#rebind(settings), REBIND_MS),
-        );
-      resolve();
+      const bound = this.#bound.get(name);
+      if (bound?.servers.includes(server) === true) {
+        this.#bound.delete(name);
+        for (const other of bound.servers) if (other !== server) closeGently(other);
+      }
+      this.#onProblem({ listener: name, address, port, message: error.message });
+      if (this.#closed) return;
+      clearTimeout(this.#retries.get(name));
+      this.#retries.set(
+        name,
+        setTimeout(() => void this.#rebind(settings), REBIND_MS),
+      );
     });
-    server.listen(
-      { host: settings.address, port: settings.port, reusePort: process.platform === 'linux', backlog: 4096 },
-      resolve,
-    );
-    return promise;
+    return server;
   }
 
   async #rebind(settings: Listener): Promise<void> {
@@ -111,18 +162,39 @@ export class Listeners {
     if (this.#bound.has(settings.name)) this.#onRecovered(settings.name);
   }
 
-  #onConnection(name: string, socket: Socket): void {
+  /** Node closes what is beyond it before it makes anything of it. */
+  #limit(server: Server): void {
+    server.maxConnections = this.#refusing ? 0 : this.#admission.perListener;
+  }
+
+  #onConnection(settings: Listener, socket: Socket): void {
+    const { remoteAddress } = socket;
     // Gone before it was looked at.
-    if (socket.remoteAddress === undefined) return void socket.destroy();
-    this.#accept(name, socket, {
+    if (remoteAddress === undefined) return void socket.destroy();
+    if (!this.#admission.enter(labelOf(settings), remoteAddress)) return void socket.resetAndDestroy();
+    socket.once('close', () => this.#admission.leave(remoteAddress));
+    this.#accept(settings.name, socket, {
       id: this.#nextId++,
-      remoteAddress: plainAddress(socket.remoteAddress),
+      remoteAddress: plainAddress(remoteAddress),
       remotePort: socket.remotePort ?? 0,
       localAddress: plainAddress(socket.localAddress ?? ''),
       localPort: socket.localPort ?? 0,
       peer: null,
     });
   }
+}
+
+/** As Envoy names a listener in its metrics. */
+const labelOf = ({ address, port }: Listener): string => `${address}_${port}`;
+
+const reusePort = process.platform === 'linux';
+
+/**
+ * Closing a socket resets what waits in its accept queue. Right after the poll of the event loop the queue has just been emptied:
+ * what is left of the danger are some microseconds, and nothing when another process has the socket, too.
+ */
+function closeGently(server: Server): void {
+  setImmediate(() => server.close());
 }
 
 /** An IPv4 address that came through a dual-stack socket is an IPv4 address. */

@@ -11,11 +11,21 @@ export type Target = {
   readonly scheme: string;
 };
 
+/** The last Host that was found valid: most connections ask for the same one again and again. */
+let known = '';
+
+function isValidHost(host: string): boolean {
+  if (host === known) return true;
+  if (!isValidAuthority(host)) return false;
+  known = host;
+  return true;
+}
+
 const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/i;
 
 export function targetOf(head: RequestHead): Target | HeadProblem {
   const { method, target, host } = head;
-  if (host !== null && !isValidAuthority(host)) return refuse(400, 'http1.invalid_host');
+  if (host !== null && !isValidHost(host)) return refuse(400, 'http1.invalid_host');
   if (method === 'CONNECT')
     return isValidAuthority(target) ? found(target, '', 'http') : refuse(400, 'http1.invalid_target');
   if (target.charCodeAt(0) === 47) {

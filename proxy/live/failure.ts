@@ -14,7 +14,9 @@ export type Failure =
   | { readonly kind: 'timeout' }
   | { readonly kind: 'per-try-timeout' }
   | { readonly kind: 'blocked-egress'; readonly host: string }
-  | { readonly kind: 'loop' };
+  | { readonly kind: 'loop' }
+  /** `why`: half a sentence about this proxy. */
+  | { readonly kind: 'overloaded'; readonly why: string };
 
 /** Status to the client; response flag and details to the access log; body; and whether nothing reached the upstream. */
 export type Face = {
@@ -95,5 +97,8 @@ export function faceOf(failure: Failure, retried = false): Face {
         details: 'loop_detected',
         body: 'the request came back to the proxy that sent it',
       };
+    case 'overloaded':
+      // Envoy 1.40 answers so, but logs no flag; OM is its flag for what the overload manager ended.
+      return { status: 503, flag: 'OM', details: 'overload', body: 'envoy overloaded' };
   }
 }

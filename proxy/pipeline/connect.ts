@@ -1,6 +1,7 @@
 /** CONNECT on the outbound port: a tunnel to a TCP or TLS host that the mesh knows, or that it lets pass. */
 import type { Socket } from 'node:net';
 import { bareHost, portOf } from '../core/authority.ts';
+import { SERVED_METHODS } from '../listener/refusal.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { Downstream, DownstreamEvents } from '../live/stream.ts';
 import { CONTINUE, fail } from '../live/verdict.ts';
@@ -18,7 +19,13 @@ export function serveConnect(
   down: Downstream,
 ): DownstreamEvents {
   env.identify(x);
-  const notServed = { kind: 'local', status: 405, details: 'connect_not_served', headers: [], body: '' } as const;
+  const notServed = {
+    kind: 'local',
+    status: 405,
+    details: 'connect_not_served',
+    headers: ['allow', SERVED_METHODS],
+    body: '',
+  } as const;
   if (plan.connect === null) return refuseHttp(env, x, down, notServed);
   const permit = plan.authorize === null ? CONTINUE : plan.authorize(x);
   if (permit instanceof Promise) return refuseHttp(env, x, down, notServed);

@@ -1,5 +1,5 @@
 /** Which request headers are believed, by where a request comes in; and the X-Forwarded ones a proxy adds. */
-import { get, indexOf, set, type HeaderList } from '../core/header-list.ts';
+import { getAll, getJoined, indexOf, remove, set, type HeaderList } from '../core/header-list.ts';
 import type { Exchange } from '../live/exchange.ts';
 
 /** Control headers between proxies: nobody outside may send them (Envoy trusts private addresses with them; we do not). */
@@ -18,6 +18,7 @@ export function trustHeaders(x: Exchange): void {
       drop(headers, CONTROL);
       set(headers, 'x-forwarded-for', forwardedFor(headers, x.connection.remoteAddress));
       set(headers, 'x-forwarded-proto', SPOKEN);
+      checkTraceParent(headers);
       break;
     case 'inbound':
       drop(headers, PEER);
@@ -29,8 +30,21 @@ export function trustHeaders(x: Exchange): void {
 }
 
 function forwardedFor(headers: HeaderList, address: string): string {
-  const before = get(headers, 'x-forwarded-for');
+  const before = getJoined(headers, 'x-forwarded-for');
   return before === undefined ? address : `${before},${address}`;
+}
+
+/** `version-trace id-parent id-flags`; longer only in versions to come (https://www.w3.org/TR/trace-context/#traceparent-header). */
+const TRACE_PARENT =
+  /^(?!ff)(?:00-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}|(?!00)[\da-f]{2}-(?!0{32})[\da-f]{32}-(?!0{16})[\da-f]{16}-[\da-f]{2}(?:-.{0,64})?)$/;
+
+/** What strangers send in its place must not confuse those who read it further on; without it a tracestate says nothing. */
+function checkTraceParent(headers: HeaderList): void {
+  const at = indexOf(headers, 'traceparent');
+  if (at < 0) return;
+  if (TRACE_PARENT.test(headers[at + 1]!) && getAll(headers, 'traceparent').length === 1) return;
+  remove(headers, 'traceparent');
+  remove(headers, 'tracestate');
 }
 
 /** Drops matching headers, and the certificate claim that only a TLS handshake could prove. */
@@ -49,5 +63,7 @@ function drop(headers: HeaderList, which: RegExp): void {
   if (to !== headers.length) headers.length = to;
 }
 
+const CERTIFICATE_CLAIM = 'x-forwarded-client-cert';
+
 const isCertificateClaim = (name: string): boolean =>
-  name.length === 28 && name.toLowerCase() === 'x-forwarded-client-cert';
+  name.length === CERTIFICATE_CLAIM.length && name.toLowerCase() === CERTIFICATE_CLAIM;

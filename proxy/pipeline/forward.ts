@@ -37,7 +37,8 @@ export class Forward implements UpstreamEvents, Waiter {
   #over = false;
   #headSeen = false;
   #starting = false;
-  readonly #replay = new Replay();
+  /** Made by the first bytes of a body. */
+  #replay: Replay | null = null;
   #requestEnded = false;
   #trailers: HeaderList = [];
   #races = 0;
@@ -84,7 +85,7 @@ export class Forward implements UpstreamEvents, Waiter {
 
   onRequestData(chunk: Buffer): void {
     if (this.#over) return;
-    this.#replay.add(chunk, this.#upstream !== null);
+    (this.#replay ??= new Replay()).add(chunk, this.#upstream !== null);
     if (this.#upstream !== null && !this.#upstream.sendData(chunk)) this.#stream.down.pauseBody();
   }
 
@@ -96,7 +97,7 @@ export class Forward implements UpstreamEvents, Waiter {
 
   onRequestReadEnd(): void {
     this.#upstream?.flush();
-    if (this.#upstream === null && this.#replay.heavy) this.#stream.down.pauseBody();
+    if (this.#upstream === null && this.#replay?.heavy === true) this.#stream.down.pauseBody();
   }
 
   onDownstreamDrain(): void {
@@ -118,7 +119,7 @@ export class Forward implements UpstreamEvents, Waiter {
     this.#pool = env.upstreams.poolOf(this.#cluster, endpoint);
     const perTry = this.#route.route.retry?.perTryTimeout ?? null;
     if (perTry !== null) this.#tryTimer = env.clock.add(perTry, onTryTimeout, this);
-    const connection = this.#pool.lease(this, this.#fresh);
+    const connection = this.#pool.lease(this, this.#fresh, !IDEMPOTENT.has(x.method));
     if (connection !== null) this.onLease(connection);
   }
 
@@ -149,7 +150,7 @@ export class Forward implements UpstreamEvents, Waiter {
     x.sentMs = performance.now();
     const framing = down.bodyFraming;
     connection.send(x.method, this.#requestHead(), framing, this);
-    for (const chunk of this.#replay.take()) connection.sendData(chunk);
+    if (this.#replay !== null) for (const chunk of this.#replay.take()) connection.sendData(chunk);
     if (this.#requestEnded && framing !== 'none') connection.sendEnd(this.#trailers);
     if (this.#starting) return;
     connection.flush();
@@ -173,7 +174,7 @@ export class Forward implements UpstreamEvents, Waiter {
   /** What a proxy adds to every request it passes on, in Envoy's order. */
   #completeHeaders(headers: HeaderList): void {
     const { x, down } = this.#stream;
-    for (const name of x.nominated ?? []) remove(headers, name);
+    if (x.nominated !== null) for (const name of x.nominated) remove(headers, name);
     const at = indexOf(headers, 'host');
     if (at < 0) headers.unshift('host', x.authority);
     else if (headers[at + 1] !== x.authority) {
@@ -246,8 +247,8 @@ export class Forward implements UpstreamEvents, Waiter {
     const { x, down } = this.#stream;
     this.#upstream = null;
     this.#endpoint!.active--;
-    // Envoy's codec takes a FIN inside a message for a protocol error, and only a reset for a termination.
-    const cut = problem.kind === 'reset' && problem.gotBytes && problem.cause === '';
+    // Envoy's codec takes the end of the connection inside a message, by FIN or by reset, for a protocol error.
+    const cut = problem.kind === 'reset' && problem.gotBytes;
     const broken = problem.kind === 'protocol' || cut;
     if (this.#headSeen && !down.takeBack()) {
       // The head is out: only a broken connection tells the client the truth.
@@ -265,7 +266,7 @@ export class Forward implements UpstreamEvents, Waiter {
     if (problem.kind === 'protocol') return this.#fail({ kind: 'bad-response', cause: problem.details });
     this.#fail(
       cut
-        ? { kind: 'bad-response', cause: 'it ended inside the head' }
+        ? { kind: 'bad-response', cause: `it ended inside the ${this.#headSeen ? 'body' : 'head'}` }
         : { kind: 'reset-before-response', cause: problem.cause },
     );
   }
@@ -274,7 +275,7 @@ export class Forward implements UpstreamEvents, Waiter {
   #lostRace(problem: UpstreamProblem & { kind: 'reset' }): boolean {
     const { x } = this.#stream;
     if (!problem.reused || problem.gotBytes || this.#races >= MAX_RACES) return false;
-    if (!(IDEMPOTENT.has(x.method) || problem.unsent) || !this.#replay.possible) return false;
+    if (!(IDEMPOTENT.has(x.method) || problem.unsent) || this.#replay?.possible === false) return false;
     this.#races++;
     this.#fresh = true;
     this.#tries--;
@@ -287,7 +288,7 @@ export class Forward implements UpstreamEvents, Waiter {
   /** True when the route's retry policy grants another try; it is under way then. */
   #retries(outcome: TryOutcome): boolean {
     const policy = this.#route.route.retry;
-    if (policy === null || !this.#replay.possible || this.#over) return false;
+    if (policy === null || this.#replay?.possible === false || this.#over) return false;
     const wait = retryDelay(policy, outcome, this.#tries, this.#stream.env.random);
     if (wait === null) {
       if (this.#tries > 1 && isRetriable(policy, outcome)) this.#stream.x.flag('URX');
@@ -307,6 +308,7 @@ export class Forward implements UpstreamEvents, Waiter {
     const { x, down } = this.#stream;
     x.flag('UT');
     x.details = 'response_timeout';
+    x.reason = `${this.#endpoint!.key} did not finish its response in time: the route's timeout is ${this.#route.route.timeout ?? 0} ms`;
     this.#end();
     down.abort();
     this.#stream.finish();

@@ -1,7 +1,9 @@
 /** From an accepted connection to a served request: who is there, which plan is in force, what is asked. */
 import type { Socket } from 'node:net';
 import { get, type HeaderList } from '../core/header-list.ts';
-import type { Http1Downstream, RequestHandler } from '../listener/http1.ts';
+import type { Http1Downstream } from '../listener/http1.ts';
+import type { Overload } from '../listener/overload.ts';
+import type { RequestHandler } from '../listener/request-handler.ts';
 import type { Target } from '../listener/target.ts';
 import type { Connection } from '../live/connection.ts';
 import { Exchange } from '../live/exchange.ts';
@@ -22,32 +24,42 @@ function isGrpc(headers: HeaderList): boolean {
   return type !== undefined && type.startsWith('application/grpc');
 }
 
+/** Told of requests that were refused, and of responses that close their connection, because of overload. */
+export type OnOverload = (what: 'request' | 'keepAlive', listener: string) => void;
+
 export type OpenHttp = (socket: Socket, connection: Connection, handler: RequestHandler) => Http1Downstream;
 
 export class Ingress {
   readonly #env: Environment;
-  readonly #normalizePath: (path: string) => string | null;
   readonly #openHttp: OpenHttp;
+  readonly #overload: Overload;
+  readonly #onOverload: OnOverload;
   readonly #connections = new Map<Http1Downstream, Exchange['direction']>();
   /** Grows when the address book changes: peers are looked up again then. */
   #book = 0;
-  #draining = false;
+  /** Whom new and open connections are asked to leave: `Connection: close` on their next response. */
+  #leaving: 'nobody' | 'callers' | 'everybody' = 'nobody';
+  /** `performance.now()` of when the application was last seen to call out; kept while draining. */
+  #calledMs = 0;
 
-  constructor(env: Environment, normalizePath: (path: string) => string | null, openHttp: OpenHttp) {
+  constructor(env: Environment, openHttp: OpenHttp, overload: Overload, onOverload: OnOverload) {
     this.#env = env;
-    this.#normalizePath = normalizePath;
     this.#openHttp = openHttp;
+    this.#overload = overload;
+    this.#onOverload = onOverload;
   }
 
   accept(listener: string, socket: Socket, connection: Connection): void {
     const plan = this.#env.plans.current.listeners.get(listener);
     connection.peer = this.#peerOf(connection.remoteAddress);
-    if (plan === undefined || this.#draining) return void socket.destroy();
+    if (plan === undefined) return void socket.destroy();
     if (plan.kind === 'tcp') {
       if (this.#isStranger(plan.settings.direction, connection)) return void socket.resetAndDestroy();
       serveTcp(this.#env, plan, connection, socket, tcpReport(this.#env, plan.settings.direction, connection));
       return;
     }
+    // Not the plan itself: an open connection would keep it, and its snapshot, long after others have replaced it.
+    const { direction } = plan.settings;
     let book = this.#book;
     const handler: RequestHandler = {
       onRequest: (info, head, target, headBytes, startMs, down) => {
@@ -55,13 +67,17 @@ export class Ingress {
           book = this.#book;
           info.peer = this.#peerOf(info.remoteAddress);
         }
+        if (this.#overload.disableKeepAlive) this.#disableKeepAlive(listener, opened);
         return this.#serve(listener, info, head, target, headBytes, startMs, down);
       },
-      onRefused: (info, problem, bytes, startMs) =>
-        this.#refused(plan.settings.direction, info, problem, bytes, startMs),
-      onClosed: (downstream) => this.#connections.delete(downstream),
+      onRefused: (info, problem, bytes, startMs) => this.#refused(direction, info, problem, bytes, startMs),
+      onClosed: () => this.#connections.delete(opened),
     };
-    this.#connections.set(this.#openHttp(socket, connection, handler), plan.settings.direction);
+    const opened = this.#openHttp(socket, connection, handler);
+    this.#connections.set(opened, direction);
+    if (this.#leaving === 'nobody') return;
+    this.#ask(opened, direction, Infinity);
+    if (direction === 'outbound') this.#calledMs = performance.now();
   }
 
   /** The address book changed. */
@@ -73,24 +89,32 @@ export class Ingress {
     for (const connection of this.#connections.keys()) connection.sweep(now);
   }
 
-  /** Callers of the application are asked to go; the application's own connections stay. */
-  drainInbound(): void {
-    for (const [connection, direction] of this.#connections) if (direction === 'inbound') connection.drain();
+  /**
+   * Asks clients to go: `callers` come from outside, `everybody` is the application, too. Those that are idle for `idleMs` go at once.
+   * Call it again until nobody is left.
+   */
+  leave(who: 'callers' | 'everybody', idleMs: number): void {
+    this.#leaving = who;
+    for (const [connection, direction] of this.#connections) this.#ask(connection, direction, idleMs);
   }
 
-  /** Resolves when the last exchange is over, or after `within` ms. */
-  drain(within: number): Promise<void> {
-    this.#draining = true;
-    for (const connection of this.#connections.keys()) connection.drain();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const deadline = performance.now() + within;
-    const look = (): void => {
-      const left = this.#connections.size + this.#env.tunnels.size;
-      if (left === 0 || performance.now() > deadline) resolve();
-      else setTimeout(look, 10);
-    };
-    look();
-    return promise;
+  #ask(connection: Http1Downstream, direction: Exchange['direction'], idleMs: number): void {
+    if (direction === 'outbound') this.#calledMs = connection.now === 'idle' ? this.#calledMs : performance.now();
+    if (direction !== 'outbound' || this.#leaving === 'everybody') connection.drain(idleMs);
+  }
+
+  /** Connections of callers, connections of the application, and when that was last seen to call out. */
+  get left(): { readonly callers: number; readonly calls: number; readonly calledMs: number } {
+    let calls = 0;
+    for (const direction of this.#connections.values()) if (direction === 'outbound') calls++;
+    return { callers: this.#connections.size - calls, calls, calledMs: this.#calledMs };
+  }
+
+  /** Cuts connections: all, or those whose handler threw. What was asked on them is reported. */
+  cut(which: 'all' | 'stuck'): void {
+    for (const connection of this.#connections.keys()) {
+      if (which === 'all' || connection.now === 'stuck') connection.socket.destroy();
+    }
   }
 
   #peerOf(address: string): Connection['peer'] {
@@ -106,22 +130,35 @@ export class Ingress {
     startMs: number,
     down: Downstream,
   ): DownstreamEvents {
-    const plan = this.#env.plans.current.listeners.get(listener);
+    const { listeners, normalizePath } = this.#env.plans.current;
+    const plan = listeners.get(listener);
+    this.#overload.begin(startMs);
     if (plan === undefined || plan.kind !== 'http') {
       const x = this.#exchange(connection, 'inbound', head, target, headBytes, startMs);
       return refuseHttp(this.#env, x, down, fail({ kind: 'no-route' }));
     }
     const x = this.#exchange(connection, plan.settings.direction, head, target, headBytes, startMs);
+    const overload = this.#overload.refusal();
+    if (overload !== null) {
+      this.#onOverload('request', listener);
+      return refuseHttp(this.#env, x, down, fail({ kind: 'overloaded', why: overload }));
+    }
     if (this.#isStranger(plan.settings.direction, connection)) return this.#refuseStranger(x, down);
     trustHeaders(x);
     if (head.method === 'CONNECT') return serveConnect(this.#env, plan, x, down);
-    const path = target.path === '*' ? '*' : this.#normalizePath(target.path);
+    const path = target.path === '*' ? '*' : normalizePath(target.path);
     if (path === null) {
       const bad = { kind: 'local', status: 400, details: 'path_normalization_failed', headers: [], body: '' } as const;
       return refuseHttp(this.#env, x, down, bad);
     }
     x.path = path;
     return serveHttp(this.#env, plan, x, down);
+  }
+
+  /** The response that comes next closes the connection, as Envoy's do. */
+  #disableKeepAlive(listener: string, connection: Http1Downstream): void {
+    connection.drain(Infinity);
+    this.#onOverload('keepAlive', listener);
   }
 
   #isStranger(direction: Exchange['direction'], connection: Connection): boolean {
@@ -172,6 +209,7 @@ export class Ingress {
   ): void {
     const x = new Exchange(connection, direction);
     x.configVersion = this.#env.plans.current.snapshot.version;
+    this.#overload.begin(startMs);
     x.startMs = startMs;
     x.endMs = performance.now();
     x.status = problem.status;

@@ -1,6 +1,7 @@
 /** Snapshot + live clusters → plan: only what a route uses is in its steps. */
 import { authorizer, connectionAuthorizer } from '../authz/policy.ts';
 import type { HeaderList } from '../core/header-list.ts';
+import { pathNormalizer } from '../core/path.ts';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { fail, type Filter } from '../live/verdict.ts';
@@ -40,7 +41,7 @@ export function link(snapshot: Snapshot, env: Environment): Plan {
   };
   const listeners = new Map<string, ListenerPlan>();
   for (const listener of snapshot.listeners) listeners.set(listener.name, linkListener(listener, matcher, env));
-  return { snapshot, listeners };
+  return { snapshot, listeners, normalizePath: pathNormalizer(snapshot.pathNormalization) };
 }
 
 function linkListener(listener: Listener, matcher: (name: string) => Matcher, env: Environment): ListenerPlan {

@@ -12,6 +12,8 @@ export type Plan = {
   readonly snapshot: Snapshot;
   /** By listener name. */
   readonly listeners: ReadonlyMap<string, ListenerPlan>;
+  /** The normal form of a path with its query; null: 400. */
+  readonly normalizePath: (raw: string) => string | null;
 };
 
 export type ListenerPlan = HttpListenerPlan | TcpListenerPlan;

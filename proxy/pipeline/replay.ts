@@ -1,4 +1,5 @@
 /** The request body on its way: kept for another try while it is small, held back while there is no connection yet. */
+import { keep } from '../wire/lent-reads.ts';
 
 /** Kept up to this size, bytes (Envoy's per-request buffer limit is of the same order). */
 const REPLAY_BYTES = 65_536;
@@ -24,10 +25,10 @@ export class Replay {
   add(chunk: Buffer, connected: boolean): void {
     this.#bytes += chunk.length;
     if (this.#kept === null) {
-      if (!connected) this.#backlog.push(chunk);
+      if (!connected) this.#backlog.push(keep(chunk));
       return;
     }
-    this.#kept.push(chunk);
+    this.#kept.push(keep(chunk));
     if (this.#bytes <= REPLAY_BYTES) return;
     if (!connected) this.#backlog = this.#kept;
     this.#kept = null;

@@ -6,7 +6,7 @@ import type { LiveEndpoint } from '../live/endpoint.ts';
 import { dial } from '../upstream/connect.ts';
 import type { Environment } from './environment.ts';
 import type { TcpListenerPlan } from './plan.ts';
-import { splice } from './splice.ts';
+import { splice, type TunnelEnd } from './splice.ts';
 
 /** How a TCP connection went; for metrics and logs. */
 export type TcpEnd = {
@@ -45,6 +45,7 @@ export function serveTcp(
     onOpened: report.onOpened,
     onBytes: report.onBytes,
     onClosed(end) {
+      socket.off('close', onClosed);
       report.onClosed(end);
       refused();
     },
@@ -76,8 +77,8 @@ export function connectAndSplice(
 ): () => void {
   report.onOpened(cluster, endpoint);
   const refuse = (flag: string, reason: string): (() => void) => {
-    setImmediate(() => report.onClosed({ flag, reason }));
-    return ignore;
+    const later = setImmediate(() => report.onClosed({ flag, reason }));
+    return () => clearImmediate(later);
   };
   if (cluster === null) return refuse('NC', 'no such cluster');
   if (endpoint === null) return refuse('UH', 'no healthy endpoint');
@@ -88,18 +89,32 @@ export function connectAndSplice(
   const release = (): void => {
     if (!held) return;
     held = false;
+    env.tunnels.delete(dialing);
     cluster.connections--;
     endpoint.active--;
   };
   const { tls, connectTimeout } = cluster.settings;
+  // Counts as a tunnel from now on: draining waits for it.
+  const dialing = { close: () => undefined };
+  env.tunnels.add(dialing);
   const cancel = dial(
     { host: endpoint.address, port: endpoint.port, from: env.upstreams.from, tls, timeout: connectTimeout },
     {
       onConnected(server) {
-        splice(env, client(), { socket: server, early: null }, report.onBytes, () => {
-          release();
-          report.onClosed({ flag: '', reason: '' });
-        });
+        env.tunnels.delete(dialing);
+        splice(
+          env,
+          client(),
+          { socket: server, early: null },
+          {
+            idle: cluster.settings.tcpIdleTimeout,
+            passed: report.onBytes,
+            ended(end) {
+              release();
+              report.onClosed({ flag: '', reason: reasonOf(end, cluster.settings.tcpIdleTimeout) });
+            },
+          },
+        );
       },
       onDialFailed(cause, timedOut) {
         release();
@@ -111,6 +126,13 @@ export function connectAndSplice(
     cancel();
     release();
   };
+}
+
+/** "" for a connection that both ends closed. */
+function reasonOf({ by, how }: TunnelEnd, idle: number): string {
+  if (how === 'reset') return by === 'a' ? 'the client reset the connection' : 'the server reset the connection';
+  if (how === 'idle') return `nothing was sent either way for ${idle} ms`;
+  return how === 'cut' ? 'the proxy was drained' : '';
 }
 
 const ignore = (): void => undefined;

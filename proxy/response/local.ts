@@ -1,6 +1,6 @@
 /** Replies the proxy makes itself: status, flag, details and a plain reason, as Envoy shapes them. */
-import { STATUS_CODES } from 'node:http';
 import { get, type HeaderList } from '../core/header-list.ts';
+import { reasonPhrase } from '../core/reason-phrase.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { faceOf, type Failure } from '../live/failure.ts';
 import type { Downstream } from '../live/stream.ts';
@@ -31,6 +31,9 @@ export function answer(
   if (x.reason === '') x.reason = reasonFor(reply.failure, x);
   const headers: HeaderList = [];
   if (reply.failure.kind === 'overflow') headers.push('x-envoy-overloaded', 'true');
+  // The second is Envoy's own (`append_local_overload`): not a cluster, the proxy itself has too much to do.
+  if (reply.failure.kind === 'overloaded')
+    headers.push('x-envoy-overloaded', 'true', 'x-envoy-local-overloaded', 'true');
   if (inside) headers.push('x-lateen-reason', headerSafe(x.reason));
   else if (x.requestId !== '') headers.push('x-request-id', x.requestId);
   if (x.grpc) return sendGrpc(x, down, headers, face.body, decorate);
@@ -64,7 +67,7 @@ function send(
   const bodiless = x.status === 204 || x.status === 304;
   if (!bodiless) headers.unshift('content-length', String(body.length));
   decorate(headers);
-  down.sendHead(x.status, STATUS_CODES[x.status] ?? 'Unknown', headers, bodiless ? 'none' : 'length');
+  down.sendHead(x.status, reasonPhrase(x.status), headers, bodiless ? 'none' : 'length');
   if (!bodiless && body.length > 0) {
     down.sendData(body);
     if (x.method !== 'HEAD') x.bytesSent += body.length;
@@ -110,5 +113,7 @@ function reasonFor(failure: Failure, x: Exchange): string {
       return `${failure.host} is not in the registry and the outbound policy is REGISTRY_ONLY: a ServiceEntry would allow it`;
     case 'loop':
       return `${x.authority} leads back to this proxy`;
+    case 'overloaded':
+      return `this proxy is overloaded: ${failure.why}`;
   }
 }

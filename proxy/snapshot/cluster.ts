@@ -27,6 +27,8 @@ export type Cluster = {
   readonly connectTimeout: Ms;
   /** Pooled connections close after so long without a request. */
   readonly idleTimeout: Ms;
+  /** TCP connections and CONNECT tunnels are cut after so long without a byte either way; 0: never. */
+  readonly tcpIdleTimeout: Ms;
   readonly maxConnections: number;
   readonly maxPendingRequests: number;
   readonly maxRequests: number;

@@ -1,4 +1,5 @@
 /** What the configuration means for one proxy: plain frozen data, JSON and structured-clone able. */
+import type { PathNormalization } from '../core/path.ts';
 import type { Cluster } from './cluster.ts';
 import type { Listener } from './listener.ts';
 import type { ProxyNode } from './node.ts';
@@ -15,4 +16,6 @@ export type Snapshot = {
   /** By cluster name. */
   readonly clusters: Readonly<Record<string, Cluster>>;
   readonly telemetry: TelemetrySettings;
+  /** The form of a path that is routed by, judged and forwarded. */
+  readonly pathNormalization: PathNormalization;
 };

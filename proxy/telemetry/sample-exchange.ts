@@ -41,6 +41,7 @@ export function liveCluster(
     balancing: { kind: 'ROUND_ROBIN' },
     connectTimeout: ms(10_000),
     idleTimeout: ms(3_600_000),
+    tcpIdleTimeout: ms(3_600_000),
     maxConnections: 1024,
     maxPendingRequests: 1024,
     maxRequests: 1024,

@@ -7,7 +7,7 @@ import { get } from '../core/header-list.ts';
 import { chance, type Random } from '../core/random.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { readB3, writeB3 } from './b3.ts';
-import { setTraceReason, traceReason } from './request-id.ts';
+import { isTraced, setTraceReason } from './request-id.ts';
 
 /**
  * Sets `x.trace` and the headers that go upstream. Call after `ensureRequestId`.
@@ -30,8 +30,7 @@ export function startTrace(x: Exchange, tracingPercent: number, random: Random):
 
 /** Envoy: what x-request-id says; else the client may ask for a trace, the mesh may force one; else the dice. */
 function decide(x: Exchange, percent: number, random: Random): boolean {
-  const known = traceReason(x.requestId);
-  if (known !== null && known !== '4') return true;
+  if (isTraced(x.requestId)) return true;
   if (get(x.headers, 'x-client-trace-id') !== undefined) setTraceReason(x, 'b');
   // From outside the mesh this header would let anybody fill the trace store.
   else if (x.direction !== 'gateway' && get(x.headers, 'x-envoy-force-trace') !== undefined) setTraceReason(x, 'a');

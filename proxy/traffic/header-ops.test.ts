@@ -143,6 +143,7 @@ function exchange(headers: string[]): Exchange {
     balancing: { kind: 'RANDOM' },
     connectTimeout: ms(1),
     idleTimeout: ms(1),
+    tcpIdleTimeout: ms(1),
     maxConnections: 1,
     maxPendingRequests: 1,
     maxRequests: 1,

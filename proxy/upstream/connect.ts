@@ -2,8 +2,9 @@
 import { lookup } from 'node:dns';
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, isIP, type Socket } from 'node:net';
-import { checkServerIdentity, connect as connectTls } from 'node:tls';
+import type * as Tls from 'node:tls';
 import type { ClientTls } from '../snapshot/cluster.ts';
+import type { Reads } from '../wire/lent-reads.ts';
 
 export type Dial = {
   readonly host: string;
@@ -13,6 +14,8 @@ export type Dial = {
   readonly tls: ClientTls | null;
   /** Milliseconds until the attempt is given up. */
   readonly timeout: number;
+  /** Told of what the connection reads; without it, the socket's own `data` tells. */
+  readonly reads?: Reads;
 };
 
 export type Dialed = { onConnected(socket: Socket): void; onDialFailed(cause: string, timedOut: boolean): void };
@@ -44,7 +47,12 @@ export function dial(to: Dial, done: Dialed): () => void {
         allowHalfOpen: true,
         ...(bindable(to.from, address) ? { localAddress: to.from } : {}),
       };
-      socket = to.tls === null ? connectTcp(options) : connectTls({ ...options, ...tlsOptions(to.tls, to.host) });
+      const { reads } = to;
+      if (to.tls === null) socket = connectTcp(reads === undefined ? options : { ...options, onread: reads.onread });
+      else {
+        socket = tlsModule().connect({ ...options, ...tlsOptions(to.tls, to.host) });
+        if (reads !== undefined) socket.on('data', (bytes: Buffer) => reads.onBytes(bytes));
+      }
     } catch (error) {
       finish(causeOf(error), false);
       return;
@@ -72,6 +80,9 @@ export function dial(to: Dial, done: Dialed): () => void {
   }
 }
 
+/** Loaded by the first connection that needs it: most workers never do, and it is a megabyte in each. */
+const tlsModule = (): typeof Tls => process.getBuiltinModule('node:tls');
+
 /** Only destinations on loopback can be reached from a loopback address. */
 const bindable = (from: string, to: string): boolean => from.startsWith('127.') && to.startsWith('127.');
 
@@ -84,8 +95,8 @@ function tlsOptions(tls: ClientTls, host: string) {
     ...(tls.keyFile === null ? {} : { key: readFileSync(tls.keyFile) }),
     minVersion: 'TLSv1.2' as const,
     rejectUnauthorized: !tls.insecureSkipVerify,
-    checkServerIdentity(name: string, certificate: Parameters<typeof checkServerIdentity>[1]): Error | undefined {
-      if (tls.subjectAltNames.length === 0) return checkServerIdentity(name, certificate);
+    checkServerIdentity(name: string, certificate: Parameters<typeof Tls.checkServerIdentity>[1]): Error | undefined {
+      if (tls.subjectAltNames.length === 0) return tlsModule().checkServerIdentity(name, certificate);
       const names = (certificate.subjectaltname ?? '')
         .split(', ')
         .map((n) => n.replace(/^(?:DNS|URI|IP Address):/, ''));

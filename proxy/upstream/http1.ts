@@ -6,6 +6,7 @@ import { BatchWriter } from '../wire/batch-writer.ts';
 import { BodyReader, type BodyConsumer } from '../wire/http1-body.ts';
 import { DEFAULT_LIMITS, findHeadEnd, parseResponseHead, type Framing, type ResponseHead } from '../wire/http1-head.ts';
 import { chunkLine, CRLF, lastChunk } from '../wire/http1-write.ts';
+import { endLending, keep, type Reads } from '../wire/lent-reads.ts';
 
 /** What the pool must know. */
 export type Http1Owner = {
@@ -32,6 +33,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
   /** What the server said in Keep-Alive (`timeout=5`). */
   keepAliveHint = '';
   readonly #owner: Http1Owner;
+  readonly #reads: Reads;
   readonly #out: BatchWriter;
   #events: UpstreamEvents | null = null;
   #method = '';
@@ -51,12 +53,13 @@ export class Http1Connection implements Upstream, BodyConsumer {
   #unsent = false;
   #cause = '';
 
-  constructor(socket: Socket, owner: Http1Owner) {
+  constructor(socket: Socket, reads: Reads, owner: Http1Owner) {
     this.socket = socket;
     this.local = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
     this.#owner = owner;
     this.#out = new BatchWriter(socket);
-    socket.on('data', (bytes: Buffer) => this.#onData(bytes));
+    this.#reads = reads;
+    reads.onBytes = (bytes) => this.#onData(bytes);
     socket.on('drain', () => this.#events?.onUpstreamDrain());
     socket.on('end', () => this.#onEnd());
     socket.on('error', (error: NodeJS.ErrnoException) => this.#onError(error));
@@ -128,6 +131,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
     this.#carry = null;
     this.closed = true;
     for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
+    endLending(this.socket, this.#reads);
     this.#owner.onClosed(this);
     return { socket: this.socket, early };
   }
@@ -167,7 +171,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
         if (at === 0 && !'HTTP/1.'.startsWith(bytes.latin1Slice(0, Math.min(7, bytes.length))))
           return this.#protocol('http1.invalid_status_line');
         this.#scanned = bytes.length - at;
-        if (at < bytes.length) this.#carry = at === 0 ? bytes : Buffer.from(bytes.subarray(at));
+        if (at < bytes.length) this.#carry = at === 0 ? keep(bytes) : Buffer.from(bytes.subarray(at));
         return -1;
       }
       this.#scanned = 0;

@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
+import { Reads } from '../wire/lent-reads.ts';
 import { dial } from './connect.ts';
 import { Http1Connection, type Http1Owner } from './http1.ts';
 
@@ -43,9 +44,19 @@ export class Pool implements Http1Owner {
     return this.#open.size;
   }
 
-  /** A connection now, or null: `waiter` is told later. `fresh`: no connection that has served before. */
-  lease(waiter: Waiter, fresh: boolean): Http1Connection | null {
+  /**
+   * A connection now, or null: `waiter` is told later. `fresh`: no connection that has served before. `unrepeatable`: the request
+   * cannot be sent again once a byte of it has left, so a connection that was idle is not used before this turn of the event loop
+   * has read what has come on it: its end may be there already.
+   */
+  lease(waiter: Waiter, fresh: boolean, unrepeatable = false): Http1Connection | null {
     if (!fresh) {
+      if (unrepeatable && this.#mayHaveEnded()) {
+        this.#cluster.pending++;
+        this.#waiting.push(waiter);
+        setImmediate(leaseNow, this, waiter);
+        return null;
+      }
       for (let c = this.#idle.pop(); c !== undefined; c = this.#idle.pop())
         if (!c.closed && !c.socket.destroyed) return c;
     }
@@ -62,11 +73,20 @@ export class Pool implements Http1Owner {
     return null;
   }
 
-  cancel(waiter: Waiter): void {
+  /** True for a connection that has been idle; under load they are used again at once, and nobody need wait. */
+  #mayHaveEnded(): boolean {
+    const newest = this.#idle.at(-1);
+    if (newest === undefined || this.#cluster.pending >= this.#cluster.settings.maxPendingRequests) return false;
+    return performance.now() - newest.idleSince >= 1;
+  }
+
+  /** False: it waits no more. */
+  cancel(waiter: Waiter): boolean {
     const i = this.#waiting.indexOf(waiter);
-    if (i < 0) return;
+    if (i < 0) return false;
     this.#waiting.splice(i, 1);
     this.#cluster.pending--;
+    return true;
   }
 
   onIdle(connection: Http1Connection): void {
@@ -85,8 +105,10 @@ export class Pool implements Http1Owner {
     this.#cluster.connections--;
     const i = this.#idle.indexOf(connection);
     if (i >= 0) this.#idle.splice(i, 1);
-    // Someone may have waited for this very place.
-    if (this.#waiting.length > this.#dialing.size) this.#dial();
+    // Someone may have waited for this very place; it is none when the connection has become a tunnel.
+    const free = this.#cluster.connections < this.#cluster.settings.maxConnections;
+    const none = this.#open.size + this.#dialing.size === 0;
+    if ((free || none) && this.#waiting.length > this.#dialing.size) this.#dial();
   }
 
   /** Closes what has been idle for too long. `now`: `performance.now()`. */
@@ -127,6 +149,7 @@ export class Pool implements Http1Owner {
 
   #dial(): void {
     const { settings } = this.#cluster;
+    const reads = new Reads();
     this.#cluster.connections++;
     const cancel = dial(
       {
@@ -135,11 +158,12 @@ export class Pool implements Http1Owner {
         from: this.#from,
         tls: settings.tls,
         timeout: settings.connectTimeout,
+        reads,
       },
       {
         onConnected: (socket: Socket) => {
           this.#dialing.delete(cancel);
-          const connection = new Http1Connection(socket, this);
+          const connection = new Http1Connection(socket, reads, this);
           this.#open.add(connection);
           this.onIdle(connection);
         },
@@ -152,4 +176,9 @@ export class Pool implements Http1Owner {
     );
     this.#dialing.add(cancel);
   }
+}
+
+function leaseNow(pool: Pool, waiter: Waiter): void {
+  const connection = pool.cancel(waiter) ? pool.lease(waiter, false) : null;
+  if (connection !== null) waiter.onLease(connection);
 }

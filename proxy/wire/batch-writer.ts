@@ -2,6 +2,7 @@
  * Collects what one turn of the event loop wants to write to a connection, so that a head and a small body leave in one
  * system call. Small pieces are joined as latin1 text, larger ones are written as they are, uncopied.
  */
+import { keep } from './lent-reads.ts';
 
 /** The part of a socket that is needed. */
 export type ByteSink = {
@@ -38,7 +39,8 @@ export class BatchWriter {
       this.#sink.cork();
     }
     this.#writeText();
-    this.#sink.write(piece);
+    // The connection may hold it for as long as its peer is slow.
+    this.#sink.write(keep(piece));
   }
 
   /** Forgets what has not been handed to the connection; false: some of it has. */

@@ -3,7 +3,7 @@ import type { HeaderList } from '../core/header-list.ts';
 import { CR, LF, parseFields, refuse, type HeadProblem } from './http1-fields.ts';
 import type { Framing } from './http1-head.ts';
 
-/** Who takes the payload; slices point into the buffer that was read, and are handed over for good. */
+/** Who takes the payload; slices point into the buffer that was read, and are lent like it (`lent-reads.ts`). */
 export type BodyConsumer = { onBodyData(chunk: Buffer): void };
 
 /** A chunk-size line with its extensions; long ones are an attack. */

@@ -99,7 +99,9 @@ describe('a request head', () => {
       'Content-Length: 99999999999999999999\r\n',
       '400 http1.invalid_content_length',
     ],
-    ['chunked twice', 'Transfer-Encoding: chunked, chunked\r\n', '501 http1.invalid_transfer_encoding'],
+    ['chunked twice', 'Transfer-Encoding: chunked, chunked\r\n', '400 http1.invalid_transfer_encoding'],
+    ['chunks under another coding', 'Transfer-Encoding: chunked, gzip\r\n', '400 http1.invalid_transfer_encoding'],
+    ['chunks over another coding', 'Transfer-Encoding: gzip, chunked\r\n', '501 http1.invalid_transfer_encoding'],
     [
       'two codings in two lines',
       'Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n',

@@ -14,6 +14,8 @@ declare module 'node:_http_common' {
     execute(bytes: Buffer): number | (Error & { readonly code: string; readonly bytesParsed: number });
     finish(): void | Error;
     free(): void;
+    /** Gives its memory back; nothing else does. */
+    close(): void;
     [callback: number]: (...args: never[]) => unknown;
   }
 }

@@ -29,6 +29,7 @@ export class LlhttpReader {
   /** Whole messages, informational ones not counted. */
   finals = 0;
   readonly #parser = new HTTPParser();
+  #closed = false;
   #headers: string[] = [];
   #target = '';
 
@@ -78,7 +79,7 @@ export class LlhttpReader {
   }
 
   feed(bytes: Buffer): void {
-    if (this.error !== null) return;
+    if (this.error !== null || this.#closed) return;
     const result = this.#parser.execute(bytes);
     if (typeof result === 'number') this.consumed += result;
     else {
@@ -87,9 +88,16 @@ export class LlhttpReader {
     }
   }
 
+  /** Gives the parser's memory back, 7 kB that no garbage collector sees; what was read stays. Not from inside `feed`. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#parser.close();
+  }
+
   /** The connection ended. */
   end(): void {
-    if (this.error !== null) return;
+    if (this.error !== null || this.#closed) return;
     const result = this.#parser.finish();
     if (result instanceof Error) this.error = (result as NodeJS.ErrnoException).code ?? result.message;
   }
@@ -100,6 +108,7 @@ export function readAll(kind: 'request' | 'response', text: string, method = 'GE
   const reader = new LlhttpReader(kind, () => method);
   reader.feed(Buffer.from(text, 'latin1'));
   if (ended) reader.end();
+  reader.close();
   return reader;
 }
 

@@ -5,6 +5,7 @@ import { LlhttpReader, type Seen } from './llhttp.ts';
 
 export type Place = AsyncDisposable & {
   readonly proxy: TestProxy;
+  readonly originPort: number;
   /** Every request that reached the origin, in the order of their heads; cleared by `forget`. */
   readonly seen: Seen[];
   /** Connections on which the origin read something that is no HTTP: none, ever. */
@@ -38,6 +39,7 @@ export async function startPlace(options: Omit<TestProxyOptions, 'endpoints'> = 
       }
       // A fresh reader: an upgrade stops the old one.
       if (answered > 0 && answered === reader.messages.length) {
+        reader.close();
         reader = new LlhttpReader('request');
         listed = 0;
         answered = 0;
@@ -47,6 +49,7 @@ export async function startPlace(options: Omit<TestProxyOptions, 'endpoints'> = 
   const proxy = await startProxy({ ...options, endpoints: { origin: [endpoint(origin.port)] } });
   return {
     proxy,
+    originPort: origin.port,
     seen,
     broken,
     forget() {
@@ -77,9 +80,10 @@ export async function talk(
   segments: readonly (string | Buffer)[],
   expect: number,
   methods: readonly string[] = [],
+  host = '127.0.0.1',
 ): Promise<Talk> {
   const reader = new LlhttpReader('response', (nth) => methods[nth] ?? 'GET');
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  const socket = connect({ port, host, noDelay: true });
   const { promise, resolve } = Promise.withResolvers<Talk['ended']>();
   socket.on('data', (bytes: Buffer) => {
     reader.feed(bytes);

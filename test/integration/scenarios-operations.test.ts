@@ -1,5 +1,6 @@
 /** A mesh with BookInfo in it from the start, as `npm start` gives it: what one does to it, and sees of it, in operation. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { freshLoad } from '../kit/gateway.ts';
 import { startMesh, type Mesh } from '../kit/mesh.ts';
 import { KUBECTL } from '../kit/kubectl.ts';
 
@@ -43,6 +44,20 @@ describe.skipIf(!kubectlIsThere)('BookInfo in operation', () => {
     expect(failed).toEqual([]);
     expect(requests).toBeGreaterThan(10);
     expect([...(await mesh.failures())].filter(([, count]) => count > 0)).toEqual([]);
+  });
+
+  test('the gateway can be restarted under new connections, and none is refused or cut', async () => {
+    const { hostname: ip, port } = new URL(mesh.gateway);
+    const load = freshLoad({ ip, port: Number(port), head: 'GET /nowhere HTTP/1.1\r\nHost: a.test\r\n\r\n' }, 2);
+    const gateway = ['-n', 'istio-system', 'deployment/istio-ingressgateway'];
+    await mesh.kubectl('rollout', 'restart', ...gateway);
+    await mesh.kubectl('rollout', 'status', ...gateway, '--timeout=30s');
+    const pods = async (): Promise<string[]> =>
+      (await mesh.kubectl('get', 'pods', '-n', 'istio-system', '-o', 'name')).trim().split('\n');
+    while ((await pods()).length > 1); // the old one is still ending
+    const { requests, failed } = await load.stop();
+    expect(failed.filter((how) => how !== '404')).toEqual([]);
+    expect(requests).toBeGreaterThan(100);
   });
 
   test('A8: a rule for the whole mesh denies by a header, at the gateway already', async () => {

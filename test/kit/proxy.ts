@@ -5,6 +5,7 @@ import { clusterName, ms, routeName, tableName } from '#proxy/core/brand.ts';
 import type { ClusterState } from '#proxy/admin/cluster-state.ts';
 import { createDataPlane } from '#proxy/data-plane.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from '#proxy/listener/limits.ts';
+import type { MemoryReading } from '#proxy/listener/memory-reading.ts';
 import type { FromWorker } from '#proxy/messages.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
 import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
@@ -65,6 +66,7 @@ export function cluster(name: string, over: Partial<Cluster> = {}): Cluster {
     balancing: { kind: 'ROUND_ROBIN' },
     connectTimeout: ms(2000),
     idleTimeout: ms(3_600_000),
+    tcpIdleTimeout: ms(3_600_000),
     maxConnections: 4_294_967_295,
     maxPendingRequests: 4_294_967_295,
     maxRequests: 4_294_967_295,
@@ -90,6 +92,8 @@ export type TestProxy = AsyncDisposable & {
   /** Parsed access-log lines, when they are on disk. */
   log(): Promise<readonly Record<string, unknown>[]>;
   apply(snapshot: Partial<Snapshot>, discovery?: Discovery): Promise<void>;
+  /** As SIGTERM does. Resolves when nothing is left, or after `within` ms. */
+  drain(within: number): Promise<void>;
   /** What the data plane counts at this moment. */
   clusters(): readonly ClusterState[];
 };
@@ -101,9 +105,16 @@ export type TestProxyOptions = {
   readonly listener?: Partial<HttpListener>;
   /** More listeners; port 0 stands for a free one, told by `ports`. */
   readonly listeners?: readonly Listener[];
+  /** More route tables. */
+  readonly tables?: Snapshot['tables'];
+  readonly pathNormalization?: Snapshot['pathNormalization'];
   /** What differs from the limits of a sidecar. */
   readonly limits?: Partial<ListenerLimits>;
+  /** What the overload monitor reads; by default nothing is taken. */
+  readonly memory?: () => MemoryReading;
 };
+
+const NO_PRESSURE = (): MemoryReading => ({ heap: 0, process: 0 });
 
 /** One HTTP listener on a free port; by default everything goes to the cluster `origin`. */
 export async function startProxy(options: TestProxyOptions): Promise<TestProxy> {
@@ -112,8 +123,15 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const logFile = join(dir, 'access.log');
   const waiting: { readonly kind: FromWorker['kind']; readonly done: () => void }[] = [];
   let clusters: readonly ClusterState[] = [];
-  const limits = { ...SIDECAR_LIMITS, ...options.limits };
-  const plane = createDataPlane({ node: NODE, accessLog: logFile, sharedLog: false }, onMessage, limits);
+  // The test shares its thread with the proxy: long turns are the test's.
+  const overload = { ...SIDECAR_LIMITS.overload, delay: [Infinity, Infinity] } as const;
+  const limits = { ...SIDECAR_LIMITS, overload, ...options.limits };
+  const plane = createDataPlane(
+    { node: NODE, accessLog: logFile, sharedLog: false },
+    onMessage,
+    limits,
+    options.memory ?? NO_PRESSURE,
+  );
   function onMessage(message: FromWorker): void {
     if (message.kind === 'clusters') clusters = message.clusters;
     const i = waiting.findIndex((w) => w.kind === message.kind);
@@ -140,16 +158,21 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     await applied;
   };
   await apply({});
-  const drained = async (): Promise<void> => {
-    const over = told('drained');
-    plane.tell({ kind: 'drain', within: 0 });
-    await over;
+  let over: Promise<void> | null = null;
+  const drain = (within: number, handedOver = false): Promise<void> => {
+    if (over === null) {
+      over = told('drained');
+      plane.tell({ kind: 'drain', within, handedOver });
+    }
+    return over;
   };
+  const drained = (): Promise<void> => drain(0, true);
   let lines: Record<string, unknown>[] | null = null;
   return {
     port,
     ports: Object.fromEntries(more.map((l) => [l.name, l.port])),
     apply,
+    drain: (within) => drain(within),
     clusters() {
       plane.tell({ kind: 'clusters', id: 0 });
       return clusters;
@@ -196,9 +219,11 @@ function snapshotOf(port: number, options: TestProxyOptions): Snapshot {
         name: tableName('test'),
         virtualHosts: [{ name: 'all', domains: ['*'], routes: options.routes ?? [route()] }],
       },
+      ...options.tables,
     },
     clusters: Object.fromEntries(clusters.map((c) => [c.name, c])),
     telemetry: { tracingPercent: 0, accessLog: true },
+    pathNormalization: options.pathNormalization ?? 'BASE',
   };
 }
 

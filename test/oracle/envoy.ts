@@ -35,12 +35,20 @@ export async function startEnvoy(
   scenarios: readonly Scenario[],
   places: Places,
 ): Promise<Proxy | null> {
+  return runEnvoy(address, (log) => bootstrap(address, scenarios, places, log));
+}
+
+/** Starts Envoy with what `config` makes of the path of its access log; its ports are those of its listeners, by name. */
+export async function runEnvoy(
+  address: string,
+  config: (log: string) => object,
+): Promise<(Proxy & { readonly port: (listener: string) => number }) | null> {
   const binary = findEnvoy();
   if (binary === null) return null;
   const dir = mkdtempSync(join(tmpdir(), 'lateen-oracle-envoy-'));
   const files = { config: join(dir, 'envoy.json'), log: join(dir, 'access.log'), admin: join(dir, 'admin') };
   writeFileSync(files.log, '');
-  writeFileSync(files.config, JSON.stringify(bootstrap(address, scenarios, places, files.log)));
+  writeFileSync(files.config, JSON.stringify(config(files.log)));
   const child = spawn(
     binary,
     [
@@ -68,7 +76,7 @@ export async function startEnvoy(
     return {
       name: 'envoy',
       address,
-      port: (side) => ports.get(side)!,
+      port: (listener) => ports.get(listener)!,
       log: () => logLines(files.log),
       [Symbol.asyncDispose]: () => stop(child, dir),
     };

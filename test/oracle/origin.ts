@@ -2,6 +2,7 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { once } from 'node:events';
 import { BEHAVIOURS, type Behaviour } from './origin-behaviours.ts';
+import { BREAKING } from './origin-breaks.ts';
 
 /** One request as it arrived: its head, byte for byte, and as much of the body as had come when the reply went out. */
 export type Seen = { readonly head: string; readonly body: string };
@@ -66,7 +67,8 @@ function serve(socket: Socket, name: string, note: (id: string, request: Seen) =
 }
 
 function behaviourOf(head: string): Behaviour {
-  return BEHAVIOURS[field(head, 'x-origin') ?? 'ok'] ?? BEHAVIOURS['ok']!;
+  const name = field(head, 'x-origin') ?? 'ok';
+  return BEHAVIOURS[name] ?? BREAKING[name] ?? BEHAVIOURS['ok']!;
 }
 
 /** How many bytes of `rest` are this request's body; null while some are missing. */

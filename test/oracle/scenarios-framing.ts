@@ -17,7 +17,12 @@ const LENGTH_AND_CHUNKING: readonly Request[] = [
   one('a hexadecimal length', post(['content-length: 0x5'], 'abcde')),
   one('a length that is empty', post(['content-length:'], '')),
   one('a length beyond 2^63', post(['content-length: 9999999999999999999999'], 'abcde')),
-  one('chunked twice', post(['transfer-encoding: chunked, chunked'], '0\r\n\r\n')),
+  one('chunked twice', post(['transfer-encoding: chunked, chunked'], '0\r\n\r\n'), {
+    differ: { status: 400, why: 'chunks may be applied once, and last: 400 is asked for (RFC 9112 sections 6.1, 6.3)' },
+  }),
+  one('chunks under gzip', post(['transfer-encoding: chunked, gzip'], '0\r\n\r\n'), {
+    differ: { status: 400, why: 'where chunks are not the last coding 400 is asked for (RFC 9112 section 6.3)' },
+  }),
   one('an unknown coding', post(['transfer-encoding: xchunked'], '0\r\n\r\n')),
   one('identity', post(['transfer-encoding: identity'], '')),
   one('gzip before chunked', post(['transfer-encoding: gzip, chunked'], '0\r\n\r\n')),
@@ -122,7 +127,13 @@ const HEADS: readonly Request[] = [
   one('an empty line before the request', `\r\n${get(HOST)}`),
   one('not HTTP', 'hello there\r\n\r\n'),
   one('a TLS hello to a plain port', '\x16\x03\x01\x00\xa5\x01\x00\x00\xa1\x03\x03', { expect: 'end' }),
-  one('a target of 64 kB', get(HOST, [], `/${'a'.repeat(65_536)}`)),
+  one('a target of 64 kB', get(HOST, [], `/${'a'.repeat(65_536)}`), {
+    differ: { status: 414, why: 'the status for a target that is too long (RFC 9110 section 15.5.15); Envoy says 431' },
+  }),
+  one('a method of 100 kB', request(`${'A'.repeat(100_000)} / HTTP/1.1`, [H]), {
+    differ: { status: 400, why: 'the fields are not what is too large; Envoy says 431' },
+  }),
+  one('a target of 8000 bytes', get(HOST, [], `/${'a'.repeat(7999)}`)),
   one('a header of 64 kB', get(HOST, [`x-a: ${'a'.repeat(65_536)}`])),
   one('a header of 50 kB', get(HOST, [`x-a: ${'a'.repeat(50_000)}`])),
   one(

@@ -1,0 +1,54 @@
+/**
+ * How a proxy leaves without a loss: callers first, then the application, whose own calls must go on for as long as it answers
+ * callers (Istio's agent keeps outbound listeners open in the same way, "inboundonly").
+ */
+import type { Listener } from '../snapshot/listener.ts';
+import type { Environment } from './environment.ts';
+import type { Ingress } from './ingress.ts';
+
+export type DrainOptions = {
+  /** How long it may take, ms. */
+  readonly within: number;
+  /** Another process serves on all of our sockets: nobody needs ours any more. */
+  readonly handedOver: boolean;
+  /** Stops accepting, in one direction or in all. */
+  readonly stopAccepting: (direction?: Listener['direction']) => void;
+};
+
+/** A client that was silent for so long between two requests is closed; one that is busy hears of it with its next response, ms. */
+const IDLE_MS = 500;
+/** The application has no more calls to make when it made none for so long, ms. */
+const SETTLED_MS = 250;
+const LOOK_MS = 10;
+
+/** Resolves when nothing is left, or after `within` ms, when what is left has been cut. */
+export async function drain(env: Environment, ingress: Ingress, options: DrainOptions): Promise<void> {
+  const { within, handedOver, stopAccepting } = options;
+  const deadline = performance.now() + within;
+  const late = (): boolean => performance.now() >= deadline;
+  const serves = env.plans.current.snapshot.listeners.some((listener) => listener.direction === 'outbound');
+  if (!handedOver && serves) {
+    stopAccepting('inbound');
+    stopAccepting('gateway');
+    let busyMs = -Infinity;
+    for (; !late(); await look()) {
+      ingress.leave('callers', IDLE_MS);
+      const { callers, calledMs } = ingress.left;
+      if (callers > 0) busyMs = performance.now();
+      if (callers + env.tunnels.size === 0 && performance.now() - Math.max(busyMs, calledMs) > SETTLED_MS) break;
+    }
+  }
+  stopAccepting();
+  // Connections that waited in the accept queue come in with the turn of the event loop that closes the socket.
+  await look();
+  for (; !late(); await look()) {
+    ingress.leave('everybody', IDLE_MS);
+    const { callers, calls } = ingress.left;
+    if (callers + calls + env.tunnels.size === 0) return;
+  }
+  ingress.cut('all');
+  for (const tunnel of env.tunnels) tunnel.close();
+  await look();
+}
+
+const look = (): Promise<void> => new Promise((again) => setTimeout(again, LOOK_MS));
