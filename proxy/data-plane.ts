@@ -101,7 +101,7 @@ export function createDataPlane(
       case 'drain':
         return void end(message.within, message.handedOver);
       case 'drain-inbound':
-        listeners.close('inbound');
+        void listeners.close('inbound');
         return ingress.leave('callers', 0);
       case 'adopt':
         return listeners.adopt(message.sockets);

@@ -16,7 +16,7 @@ describe('connections', () => {
       [true, true, true, false, false],
     );
     assert.deepEqual(refused, ['b total', 'a total']);
-    two!.leave('1');
+    two!.leave('a', '1');
     assert.equal(one!.enter('b', '3'), true);
     assert.equal(board.sum('connections'), 3);
   });
@@ -29,9 +29,22 @@ describe('connections', () => {
       ['x', 'x', 'x', 'y'].map((address) => admission.enter('a', address)),
       [true, true, false, true],
     );
-    admission.leave('x');
+    admission.leave('a', 'x');
     assert.equal(admission.enter('a', 'x'), true);
     assert.deepEqual(refused, ['address']);
+  });
+
+  test('are limited by listener', () => {
+    const refused: string[] = [];
+    const limits = { ...SIDECAR_LIMITS, maxConnections: 2 };
+    const admission = new Admission(limits, new LoadBoard(1), 0, (l, why) => refused.push(`${l} ${why}`));
+    assert.deepEqual(
+      ['a', 'a', 'a', 'b'].map((listener) => admission.enter(listener, 'x')),
+      [true, true, false, true],
+    );
+    admission.leave('a', 'x');
+    assert.equal(admission.enter('a', 'x'), true);
+    assert.deepEqual(refused, ['a listener']);
   });
 
   test('of a worker that is gone count no more', () => {

@@ -6,12 +6,11 @@ import type { ListenerLimits } from './limits.ts';
 export type Refusal = 'listener' | 'total' | 'address' | 'overload';
 
 export class Admission {
-  /** Of one listener. */
-  readonly perListener: number;
   readonly #limits: ListenerLimits;
   readonly #board: LoadBoard;
   readonly #row: number;
   readonly #onRefused: (listener: string, why: Refusal) => void;
+  readonly #listeners = new Map<string, number>();
   readonly #addresses = new Map<string, number>();
   #open = 0;
 
@@ -21,7 +20,6 @@ export class Admission {
     row: number,
     onRefused: (listener: string, why: Refusal) => void,
   ) {
-    this.perListener = limits.maxConnections;
     this.#limits = limits;
     this.#board = board;
     this.#row = row;
@@ -30,6 +28,11 @@ export class Admission {
 
   /** True: the connection counts from now on, until `leave`. */
   enter(listener: string, address: string): boolean {
+    const here = this.#listeners.get(listener) ?? 0;
+    if (here >= this.#limits.maxConnections) {
+      this.refused(listener, 'listener');
+      return false;
+    }
     if (this.#board.sum('connections') >= this.#limits.maxConnectionsInTotal) {
       this.refused(listener, 'total');
       return false;
@@ -43,11 +46,13 @@ export class Admission {
       }
       this.#addresses.set(address, open + 1);
     }
+    this.#listeners.set(listener, here + 1);
     this.#board.set(this.#row, 'connections', ++this.#open);
     return true;
   }
 
-  leave(address: string): void {
+  leave(listener: string, address: string): void {
+    this.#listeners.set(listener, this.#listeners.get(listener)! - 1);
     this.#board.set(this.#row, 'connections', --this.#open);
     const open = this.#addresses.get(address);
     if (open === undefined) return;

@@ -307,6 +307,7 @@ export class Http1Downstream implements Downstream {
       return false;
     }
     if (reader.done) {
+      this.#reads.rest();
       this.#requestDone = true;
       events.onRequestEnd(reader.trailers);
       this.#exchangeMayBeOver();
@@ -389,6 +390,7 @@ export class Http1Downstream implements Downstream {
   #onClose(): void {
     if (this.#state === 'closed') return;
     this.#state = 'closed';
+    this.#reads.end();
     const events = this.#events;
     this.#events = null;
     this.#carry = null;

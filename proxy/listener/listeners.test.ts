@@ -62,7 +62,7 @@ describe('listeners', () => {
     assert.equal(await echoed, 'still here');
     client.destroy();
     accepted[0]!.destroy();
-    listeners.close();
+    await listeners.close();
   });
 
   test('whose port is taken tell so, and are bound when it is free', async () => {
@@ -80,7 +80,7 @@ describe('listeners', () => {
     await holder.close();
     assert.equal(await recovered.promise, 'a');
     assert.equal(await answers(holder.port), true);
-    listeners.close();
+    await listeners.close();
   });
 
   test('of one direction can be closed alone, and stay closed', async () => {
@@ -90,9 +90,9 @@ describe('listeners', () => {
     await two.close();
     const both = [listener('in', one.port), listener('out', two.port, 'outbound')];
     await listeners.set(both);
-    listeners.close('inbound');
+    await listeners.close('inbound');
     await listeners.set(both);
     assert.deepEqual([await answers(one.port), await answers(two.port)], [false, true]);
-    listeners.close();
+    await listeners.close();
   });
 });

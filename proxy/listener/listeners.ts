@@ -19,7 +19,7 @@ export type BindProblem = {
 /** A listening socket that another process, or another thread, can listen on, too. */
 export type SharedSocket = { readonly address: string; readonly port: number; readonly fd: number };
 
-/** Several servers: a worker may have been given the sockets of more workers than there are now. */
+/** Several servers: see SOCKETS, and a worker may have been given the sockets of more workers than there are now. */
 type Bound = { readonly settings: Listener; readonly servers: readonly Server[] };
 
 /** A port may still be held by a process that is on its way out. */
@@ -55,14 +55,15 @@ export class Listeners {
     this.#admission = admission;
   }
 
-  /** Resolves when every listener of `wanted` is bound or has failed once (it is tried again then). */
+  /** Resolves when every listener of `wanted` is bound or has failed once (it is tried again then), and no other is. */
   async set(wanted: readonly Listener[]): Promise<void> {
     const names = new Map(wanted.map((l) => [l.name, l]));
+    const closing: Promise<void>[] = [];
     for (const [name, bound] of this.#bound) {
       const next = names.get(name);
       if (next !== undefined && next.address === bound.settings.address && next.port === bound.settings.port) continue;
       this.#bound.delete(name);
-      bound.servers.forEach(closeGently);
+      closing.push(...bound.servers.map(closeGently));
     }
     for (const [name, timer] of this.#retries) {
       clearTimeout(timer);
@@ -70,7 +71,7 @@ export class Listeners {
     }
     this.#retries.clear();
     const missing = wanted.filter((l) => !this.#bound.has(l.name) && !this.#drained.has(l.direction));
-    await Promise.all(missing.map((l) => this.#bind(l)));
+    await Promise.all([...closing, ...missing.map((l) => this.#bind(l))]);
     // Nobody would ever accept what waits in them.
     for (const { fd } of this.#adopted) closeSync(fd);
     this.#adopted = [];
@@ -99,24 +100,25 @@ export class Listeners {
     for (const { servers } of this.#bound.values()) for (const server of servers) this.#limit(server);
   }
 
-  /** Stops accepting, everywhere or in one direction; open connections are their owners' business. */
-  close(direction?: Listener['direction']): void {
+  /** Stops accepting, everywhere or in one direction; open connections are their owners' business. Resolves when no port is open any more. */
+  async close(direction?: Listener['direction']): Promise<void> {
+    const closing: Promise<void>[] = [];
     if (direction === undefined) this.#closed = true;
     else this.#drained.add(direction);
     for (const [name, { settings, servers }] of this.#bound) {
       if (direction !== undefined && settings.direction !== direction) continue;
       this.#bound.delete(name);
-      servers.forEach(closeGently);
+      closing.push(...servers.map(closeGently));
     }
-    if (!this.#closed) return;
-    for (const timer of this.#retries.values()) clearTimeout(timer);
+    if (this.#closed) for (const timer of this.#retries.values()) clearTimeout(timer);
+    await Promise.all(closing);
   }
 
   async #bind(settings: Listener): Promise<void> {
     const { name, address, port } = settings;
     const adopted = this.#adopted.filter((shared) => shared.address === address && shared.port === port);
     this.#adopted = this.#adopted.filter((shared) => !adopted.includes(shared));
-    const places = adopted.length > 0 ? adopted.map(({ fd }) => ({ fd })) : [{ host: address, port, reusePort }];
+    const places = adopted.length > 0 ? adopted.map(({ fd }) => ({ fd })) : sockets(address, port);
     this.#taken.push(...adopted.map(({ fd }) => fd));
     const servers = places.map(() => this.#server(settings));
     this.#bound.set(name, { settings, servers });
@@ -137,12 +139,12 @@ export class Listeners {
       this.#onConnection(settings, socket),
     );
     this.#limit(server);
-    server.on('drop', () => this.#admission.refused(labelOf(settings), this.#refusing ? 'overload' : 'listener'));
+    server.on('drop', () => this.#admission.refused(labelOf(settings), 'overload'));
     server.on('error', (error) => {
       const bound = this.#bound.get(name);
       if (bound?.servers.includes(server) === true) {
         this.#bound.delete(name);
-        for (const other of bound.servers) if (other !== server) closeGently(other);
+        for (const other of bound.servers) if (other !== server) void closeGently(other);
       }
       this.#onProblem({ listener: name, address, port, message: error.message });
       if (this.#closed) return;
@@ -164,15 +166,16 @@ export class Listeners {
 
   /** Node closes what is beyond it before it makes anything of it. */
   #limit(server: Server): void {
-    server.maxConnections = this.#refusing ? 0 : this.#admission.perListener;
+    server.maxConnections = this.#refusing ? 0 : Infinity;
   }
 
   #onConnection(settings: Listener, socket: Socket): void {
     const { remoteAddress } = socket;
     // Gone before it was looked at.
     if (remoteAddress === undefined) return void socket.destroy();
-    if (!this.#admission.enter(labelOf(settings), remoteAddress)) return void socket.resetAndDestroy();
-    socket.once('close', () => this.#admission.leave(remoteAddress));
+    const label = labelOf(settings);
+    if (!this.#admission.enter(label, remoteAddress)) return void socket.resetAndDestroy();
+    socket.once('close', () => this.#admission.leave(label, remoteAddress));
     this.#accept(settings.name, socket, {
       id: this.#nextId++,
       remoteAddress: plainAddress(remoteAddress),
@@ -190,11 +193,38 @@ const labelOf = ({ address, port }: Listener): string => `${address}_${port}`;
 const reusePort = process.platform === 'linux';
 
 /**
- * Closing a socket resets what waits in its accept queue. Right after the poll of the event loop the queue has just been emptied:
+ * Sockets of one listener. libuv 1.52 accepts one connection a socket in each turn of the event loop: with turns of some
+ * milliseconds, a busy worker would take a few hundred a second, and whoever comes new would wait for seconds.
+ */
+const SOCKETS = reusePort ? 4 : 1;
+
+/** A port that the system chooses is another one for each socket. */
+const sockets = (host: string, port: number): { host: string; port: number; reusePort: boolean }[] =>
+  Array.from({ length: port === 0 ? 1 : SOCKETS }, () => ({ host, port, reusePort }));
+
+/** More turns than this are not waited for: somebody connects again and again, and has to meet a closed port at last. */
+const MOST_TURNS = 256;
+
+/**
+ * Closing a socket resets what waits in its accept queue. A turn of the event loop that accepted nothing has found the queue empty:
  * what is left of the danger are some microseconds, and nothing when another process has the socket, too.
  */
-function closeGently(server: Server): void {
-  setImmediate(() => server.close());
+function closeGently(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let came = true;
+  let turns = 0;
+  server.on('connection', () => (came = true));
+  const look = (): void => {
+    if (!came || ++turns > MOST_TURNS) {
+      server.close();
+      return resolve();
+    }
+    came = false;
+    // The next turn's poll lies between two immediates.
+    setImmediate(look);
+  };
+  setImmediate(look);
+  return promise;
 }
 
 /** An IPv4 address that came through a dual-stack socket is an IPv4 address. */

@@ -11,8 +11,8 @@ export type DrainOptions = {
   readonly within: number;
   /** Another process serves on all of our sockets: nobody needs ours any more. */
   readonly handedOver: boolean;
-  /** Stops accepting, in one direction or in all. */
-  readonly stopAccepting: (direction?: Listener['direction']) => void;
+  /** Stops accepting, in one direction or in all; resolves when what waited to be accepted has been. */
+  readonly stopAccepting: (direction?: Listener['direction']) => Promise<void>;
 };
 
 /** A client that was silent for so long between two requests is closed; one that is busy hears of it with its next response, ms. */
@@ -28,8 +28,8 @@ export async function drain(env: Environment, ingress: Ingress, options: DrainOp
   const late = (): boolean => performance.now() >= deadline;
   const serves = env.plans.current.snapshot.listeners.some((listener) => listener.direction === 'outbound');
   if (!handedOver && serves) {
-    stopAccepting('inbound');
-    stopAccepting('gateway');
+    void stopAccepting('inbound');
+    void stopAccepting('gateway');
     let busyMs = -Infinity;
     for (; !late(); await look()) {
       ingress.leave('callers', IDLE_MS);
@@ -38,9 +38,8 @@ export async function drain(env: Environment, ingress: Ingress, options: DrainOp
       if (callers + env.tunnels.size === 0 && performance.now() - Math.max(busyMs, calledMs) > SETTLED_MS) break;
     }
   }
-  stopAccepting();
-  // Connections that waited in the accept queue come in with the turn of the event loop that closes the socket.
-  await look();
+  // Connections that waited in the accept queue come in with the turns of the event loop that close the sockets.
+  await stopAccepting();
   for (; !late(); await look()) {
     ingress.leave('everybody', IDLE_MS);
     const { callers, calls } = ingress.left;

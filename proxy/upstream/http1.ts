@@ -218,6 +218,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
 
   #onComplete(surplus: boolean, events: UpstreamEvents): void {
     const trailers = this.#reader!.trailers;
+    this.#reads.rest();
     this.#events = null;
     this.#reader = null;
     this.served++;
@@ -256,6 +257,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
 
   #onClose(): void {
     this.closed = true;
+    this.#reads.end();
     const events = this.#events;
     this.#events = null;
     this.#owner.onClosed(this);

@@ -2,12 +2,12 @@
  * Collects what one turn of the event loop wants to write to a connection, so that a head and a small body leave in one
  * system call. Small pieces are joined as latin1 text, larger ones are written as they are, uncopied.
  */
-import { keep } from './lent-reads.ts';
+import { writeLent } from './lent-reads.ts';
 
 /** The part of a socket that is needed. */
 export type ByteSink = {
   write(data: string, encoding: 'latin1'): boolean;
-  write(data: Buffer): boolean;
+  write(data: Buffer, done?: () => void): boolean;
   cork(): void;
   uncork(): void;
   readonly writableNeedDrain: boolean;
@@ -39,8 +39,7 @@ export class BatchWriter {
       this.#sink.cork();
     }
     this.#writeText();
-    // The connection may hold it for as long as its peer is slow.
-    this.#sink.write(keep(piece));
+    writeLent(this.#sink, piece);
   }
 
   /** Forgets what has not been handed to the connection; false: some of it has. */

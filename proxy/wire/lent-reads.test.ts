@@ -1,39 +1,138 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
-import { endLending, keep, Reads } from './lent-reads.ts';
+import { endLending, keep, Reads, writeLent } from './lent-reads.ts';
 
-const fill = (reads: Reads, text: string): number => reads.onread.buffer.write(text, 'latin1');
+/** What Node does with the option: asks for a buffer after each read, and goes on with the old one when there is none. */
+class Handle {
+  readonly reads = new Reads();
+  buffer = this.reads.onread.buffer();
+
+  read(bytes: string | Buffer): boolean {
+    const length = typeof bytes === 'string' ? this.buffer.write(bytes, 'latin1') : bytes.copy(this.buffer);
+    const more = this.reads.onread.callback(length);
+    this.buffer = this.reads.onread.buffer() ?? this.buffer;
+    return more;
+  }
+}
+
+/** Takes its time: what is written is looked at when it is done. */
+class SlowSink {
+  readonly #pending: { readonly bytes: Buffer; readonly done: (() => void) | undefined }[] = [];
+
+  write(bytes: Buffer, done?: () => void): boolean {
+    this.#pending.push({ bytes, done });
+    return false;
+  }
+
+  finish(): string {
+    return this.#pending
+      .splice(0)
+      .map(({ bytes, done }) => {
+        const text = bytes.toString('latin1');
+        done?.();
+        return text;
+      })
+      .join('');
+  }
+}
+
+const much = (letter: string): Buffer => Buffer.alloc(40_000, letter);
 
 describe('lent reads', () => {
   test('are told with exactly the bytes of the read', () => {
-    const reads = new Reads();
+    const handle = new Handle();
     const seen: string[] = [];
-    reads.onBytes = (bytes) => seen.push(bytes.toString('latin1'));
-    assert.equal(reads.onread.callback(fill(reads, 'first read')), true);
-    assert.equal(reads.onread.callback(fill(reads, '2nd')), true);
+    handle.reads.onBytes = (bytes) => seen.push(bytes.toString('latin1'));
+    assert.equal(handle.read('first read'), true);
+    assert.equal(handle.read('2nd'), true);
     assert.deepEqual(seen, ['first read', '2nd']);
   });
 
   test('what is kept survives the next read, of any connection', () => {
-    const [one, other] = [new Reads(), new Reads()];
+    const [one, other] = [new Handle(), new Handle()];
+    assert.equal(one.buffer, other.buffer);
     let kept: Buffer | null = null;
-    one.onBytes = (bytes) => (kept = keep(bytes.subarray(2)));
-    one.onread.callback(fill(one, 'a-mine'));
-    other.onread.callback(fill(other, 'b-others'));
+    one.reads.onBytes = (bytes) => (kept = keep(bytes.subarray(2)));
+    one.read('a-mine');
+    other.read('b-others');
     assert.equal(String(kept), 'mine');
   });
 
   test('bytes that are nobody else’s are not copied', () => {
     const own = Buffer.from('own');
     assert.equal(keep(own), own);
+    const sink = new SlowSink();
+    writeLent(sink, own);
+    assert.equal(sink.finish(), 'own');
   });
 
-  test('after the lending the stream gets copies', () => {
-    const reads = new Reads();
+  test('what is being written is never read over, whoever reads meanwhile', () => {
+    const sinks: [SlowSink, string][] = [];
+    for (let i = 0; i < 20; i++) {
+      const handle = new Handle();
+      const sink = new SlowSink();
+      const letter = String.fromCharCode(97 + i);
+      handle.reads.onBytes = (bytes) => writeLent(sink, bytes);
+      for (let n = 0; n < 5; n++) handle.read(much(letter));
+      sinks.push([sink, letter]);
+    }
+    for (const [sink, letter] of sinks) assert.equal(sink.finish(), letter.repeat(200_000));
+  });
+
+  test('a stream of large reads goes through few blocks, without a copy', () => {
+    const handle = new Handle();
+    const seen = new Set<unknown>();
+    handle.reads.onBytes = (bytes) =>
+      writeLent({ write: (piece, done) => (seen.add(piece.buffer), setImmediate(done!), true) }, bytes);
+    const common = handle.buffer;
+    handle.read(much('x'));
+    return (async () => {
+      for (let n = 0; n < 50; n++) {
+        handle.read(much('x'));
+        assert.notEqual(handle.buffer, common);
+        await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+      }
+      assert.ok(seen.size <= 4, `${seen.size} blocks`);
+    })();
+  });
+
+  test('a connection goes back to the common buffer when a message ends, or little comes', () => {
+    const handle = new Handle();
+    const common = handle.buffer;
+    handle.read(much('x'));
+    assert.notEqual(handle.buffer, common);
+    handle.reads.onBytes = () => handle.reads.rest();
+    handle.read(much('x'));
+    assert.equal(handle.buffer, common);
+    handle.reads.onBytes = () => undefined;
+    handle.read(much('x'));
+    handle.read('little');
+    assert.equal(handle.buffer, common);
+  });
+
+  test('a connection that closes while it is told gives back its block once', () => {
+    const [one, two, three] = [new Handle(), new Handle(), new Handle()];
+    one.read(much('x'));
+    one.reads.onBytes = () => one.reads.end();
+    one.read(much('x'));
+    one.reads.end();
+    two.read(much('x'));
+    three.read(much('x'));
+    assert.notEqual(two.buffer, three.buffer);
+  });
+
+  test('after the lending the stream gets what stays its own, and says when it has enough', () => {
+    const handle = new Handle();
     const pushed: Buffer[] = [];
-    endLending({ push: (bytes) => pushed.push(bytes) > 0 }, reads);
-    reads.onread.callback(fill(reads, 'one'));
-    reads.onread.callback(fill(reads, 'two'));
-    assert.deepEqual(pushed.map(String), ['one', 'two']);
+    endLending({ push: (bytes) => pushed.push(bytes) < 4 }, handle.reads);
+    assert.equal(handle.read('one'), true);
+    handle.read(much('2'));
+    handle.read(much('3'));
+    assert.equal(handle.read(much('4')), false);
+    handle.read(much('5'));
+    assert.deepEqual(
+      pushed.map((bytes) => bytes.toString('latin1', 0, 3)),
+      ['one', '222', '333', '444', '555'],
+    );
   });
 });

@@ -1,34 +1,143 @@
 /**
- * One buffer that all HTTP connections of a thread read into. Node's own way gives each read 64 kB of new memory, of which a request
- * uses a few hundred bytes: that costs more than parsing does, in time and in memory (docs/decisions/0009-where-the-time-goes.md).
- * The bytes are lent: whoever needs them after the call that brought them keeps a copy.
+ * Where connections read to. Node's own way gives each read 64 kB of new memory, of which a request uses a few hundred bytes: that
+ * costs more than parsing does, and sets off V8's full collections (docs/decisions/0009-where-the-time-goes.md). Here all
+ * connections of a thread read into one buffer. One that brings much reads into a block of its own, and the block is written on from
+ * where it is: no copy, no new memory.
+ *
+ * Bytes are lent for the call that brings them. Whoever needs them longer writes them (`writeLent`) or keeps a copy (`keep`).
  */
 
-/** Shared by the connections of this thread; nothing in it outlives the read that brought it. */
-const LENT: Buffer = Buffer.allocUnsafeSlow(65_536);
+const SIZE = 65_536;
+/** Reads of this size and more make a connection read into blocks, bytes; below the second it goes back to the common buffer. */
+const MUCH = 16_384;
+const LITTLE = 8192;
+/** Blocks that are kept for the next time: 4 MB a thread. */
+const MOST_FREE = 64;
+
+/** Of all connections of this thread; nothing in it outlives the read that brought it. */
+const COMMON: Buffer = Buffer.allocUnsafeSlow(SIZE);
+
+class Block {
+  readonly bytes: Buffer = Buffer.allocUnsafeSlow(SIZE);
+  /** Writes under way that point into it. */
+  holds = 0;
+  /** A connection reads into it. */
+  reading = false;
+  readonly release = (): void => {
+    this.holds--;
+    giveBack(this);
+  };
+}
+
+const free: Block[] = [];
+
+function giveBack(block: Block): void {
+  if (block.holds === 0 && !block.reading && free.length < MOST_FREE) free.push(block);
+}
+
+/** The block of the read that is being told; null: the common buffer, or none. */
+let current: Block | null = null;
 
 /** Who is told of what a connection reads. */
 export class Reads {
-  /** The bytes are lent until it returns. False: nothing more is to be read until the stream asks for it. */
+  /** The bytes are lent until it returns. False: no more is read, until the stream asks for it. */
   onBytes: (bytes: Buffer) => unknown = ignore;
   /** The option `onread` of `net.connect` and `new net.Socket` (Node: net, "socket.connect(options)"). */
   readonly onread = {
-    buffer: LENT,
-    callback: (length: number): boolean => {
-      return this.onBytes(LENT.subarray(0, length)) !== false;
-    },
+    buffer: (): Buffer => this.#next(),
+    callback: (length: number): boolean => this.#read(length),
   };
+  #block: Block | null = null;
+  #resting = false;
+  /** Asked by Node after each read; undefined: the same as before. */
+  #change: Buffer | undefined = COMMON;
+
+  /** A message ends with this read: what comes next is small again. */
+  rest(): void {
+    this.#resting = true;
+  }
+
+  /** The connection is closed. */
+  end(): void {
+    if (this.#block === null) return;
+    if (this.#block === current) this.#resting = true;
+    else this.#use(null);
+  }
+
+  #read(length: number): boolean {
+    const block = this.#block;
+    current = block;
+    this.#resting = false;
+    const more = this.onBytes((block === null ? COMMON : block.bytes).subarray(0, length));
+    current = null;
+    if (block === null) {
+      if (length >= MUCH && !this.#resting) this.#use(take());
+    } else if (length < LITTLE || this.#resting) {
+      this.#use(null);
+    } else if (block.holds > 0) {
+      this.#use(take());
+    }
+    return more !== false;
+  }
+
+  #use(next: Block | null): void {
+    const before = this.#block;
+    if (before !== null) {
+      before.reading = false;
+      giveBack(before);
+    }
+    this.#block = next;
+    this.#change = next === null ? COMMON : next.bytes;
+  }
+
+  #next(): Buffer {
+    const change = this.#change;
+    this.#change = undefined;
+    // Node takes anything else than a buffer for "as before", but does not say so in its types.
+    return change as Buffer;
+  }
+}
+
+function take(): Block {
+  const block = free.pop() ?? new Block();
+  block.reading = true;
+  return block;
 }
 
 const ignore = (): void => undefined;
 
+const isLent = (bytes: Buffer): boolean =>
+  bytes.buffer === COMMON.buffer || (current !== null && bytes.buffer === current.bytes.buffer);
+
 /** The same bytes, to be kept: a copy when they are lent. */
 export function keep(bytes: Buffer): Buffer {
-  return bytes.buffer === LENT.buffer ? Buffer.from(bytes) : bytes;
+  return isLent(bytes) ? Buffer.from(bytes) : bytes;
 }
 
-/** The connection becomes a plain stream again, for a tunnel: what it reads is pushed into it. */
+/** Where bytes go: a socket. */
+export type Sink = { write(bytes: Buffer, done?: () => void): boolean };
+
+/** Writes bytes that may be lent; at most as many as one read brings. */
+export function writeLent(sink: Sink, bytes: Buffer): boolean {
+  if (!isLent(bytes)) return sink.write(bytes);
+  let block = current;
+  let piece = bytes;
+  if (block === null) {
+    block = take();
+    block.reading = false;
+    block.bytes.set(bytes);
+    piece = block.bytes.subarray(0, bytes.length);
+  }
+  block.holds++;
+  return sink.write(piece, block.release);
+}
+
+/** The connection becomes a plain stream again, for a tunnel: what it reads is pushed into it, until it wants no more. */
 export function endLending(stream: { push(bytes: Buffer): boolean }, reads: Reads): void {
-  // A stream that is full must stop the reads, or a paused tunnel would fill memory.
-  reads.onBytes = (bytes) => stream.push(keep(bytes));
+  reads.onBytes = (bytes) => {
+    if (current === null || bytes.length < MUCH) return stream.push(keep(bytes));
+    // Given away for good: the stream does not tell when it is done with it.
+    current.holds++;
+    return stream.push(bytes);
+  };
 }

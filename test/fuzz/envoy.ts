@@ -64,7 +64,7 @@ export async function envoyLane(): Promise<Lane | null> {
   }
   return {
     name: 'envoy',
-    weight: 8,
+    weight: 12,
     make,
     async run(input) {
       const verdict = await run(place, envoy.port, input);

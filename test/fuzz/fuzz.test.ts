@@ -9,6 +9,7 @@ import { startLanes } from './lanes.ts';
 import { cut, mutate } from './mutate.ts';
 import { readOptions } from './options.ts';
 import { shrink } from './shrink.ts';
+import { formFault } from './strict-form.ts';
 
 /** Cases of each lane. */
 const CASES: Readonly<Record<string, number>> = { parsers: 800, requests: 250, responses: 250, tunnels: 60, envoy: 0 };
@@ -84,4 +85,22 @@ test('a connection is read to where it ends, and it is said why', () => {
     const read = readConnection(text);
     assert.deepEqual([read.requests.length, read.end], [requests, end]);
   }
+});
+
+test('the strict form tells what could be read twice', () => {
+  const head = (fields: string, line = 'GET /a HTTP/1.1'): string => `${line}\r\n${fields}\r\n\r\n`;
+  assert.equal(formFault(head('host: a\r\nX-A: b c\r\ncontent-length: 0')), null);
+  for (const bad of [
+    head('host: a\r\nHost: b'),
+    head('host: a\r\ncontent-length: 1\r\ntransfer-encoding: chunked'),
+    head('host: a\r\ncontent-length: 01'),
+    head('host: a\r\ntransfer-encoding: gzip'),
+    head('host: a\r\nx : b'),
+    head('host: a\r\nx: a\nb'),
+    head('host: a\r\n folded'),
+    head('host: a\r\nconnection: close'),
+    head('host: a', 'GET  /a HTTP/1.1'),
+    head('host: a', 'GET /a HTTP/1.0'),
+  ])
+    assert.notEqual(formFault(bad), null, bad);
 });

@@ -6,12 +6,15 @@ import { same, sameToUndici } from '../conformance/alike.ts';
 import { field, LlhttpReader, type Seen } from '../conformance/llhttp.ts';
 import { ourRequest } from '../conformance/ours.ts';
 import { endpoint, rawOrigin, startProxy, type TestProxy, type TestProxyOptions } from '../kit/proxy.ts';
+import { formFault } from './strict-form.ts';
 
 export type Script = {
   readonly segments: readonly string[];
   readonly end: 'keep' | 'fin' | 'rst';
   /** Plays when the head is here, body or not. */
   readonly early: boolean;
+  /** What is said when the answer is long over, and nobody asked; "": nothing. */
+  readonly afterwards: string;
 };
 
 export type Arrived = {
@@ -54,6 +57,8 @@ export class FuzzPlace implements AsyncDisposable {
   /** What the origin got and should not have got. */
   readonly broken: string[] = [];
   originPort = 0;
+  /** How many times an origin spoke when nobody had asked. */
+  saidAfterwards = 0;
   #origin!: AsyncDisposable;
   #proxy: TestProxy | null = null;
 
@@ -143,7 +148,11 @@ export class FuzzPlace implements AsyncDisposable {
   /** Three readers, one meaning, and nothing behind it. */
   #readAgain(raw: string, alias: string, seen: Seen, reader: LlhttpReader): void {
     try {
+      const fault = formFault(raw);
+      if (fault !== null) throw new Error(`${fault} in the head`);
       const ours = ourRequest(raw);
+      // What a proxy adds may be one field too many for the next: limits are each hop's own.
+      if (ours.kind === 'refused' && ours.details === 'http1.too_many_headers') return;
       if (ours.kind !== 'read') throw new Error(`our reader: ${JSON.stringify(ours)}`);
       if (ours.end !== raw.length) throw new Error(`${raw.length - ours.end} bytes follow`);
       const shift = alias === '' ? 0 : alias.length - 3;
@@ -155,12 +164,18 @@ export class FuzzPlace implements AsyncDisposable {
     }
   }
 
-  #play(socket: Socket, { segments, end }: Script): void {
+  #play(socket: Socket, { segments, end, afterwards }: Script): void {
     void (async () => {
       for (const segment of segments) {
         if (socket.destroyed) break;
         socket.write(segment, 'latin1');
         if (segments.length > 1) await new Promise((done) => setImmediate(done));
+      }
+      if (afterwards !== '' && !socket.destroyed) {
+        await new Promise((done) => setTimeout(done, 3));
+        socket.write(afterwards, 'latin1');
+        await new Promise((done) => setTimeout(done, 3));
+        this.saidAfterwards++;
       }
       if (end === 'fin') socket.end();
       else if (end === 'rst') setImmediate(() => socket.resetAndDestroy());

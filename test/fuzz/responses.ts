@@ -27,6 +27,7 @@ function make(dice: Dice, nth: number): Case {
     part: dice.chance(30) ? 0.5 : 1,
   };
   const end = dice.pick(['fin', 'rst', 'keep']);
+  const afterwards = dice.chance(5) ? POISON : '';
   const beside = dice.chance(25) ? validRequest(dice, `bg${nth}`) : '';
   return {
     segments: cut(dice, text),
@@ -36,8 +37,11 @@ function make(dice: Dice, nth: number): Case {
     early: dice.chance(30),
     pipelined: dice.chance(50),
     beside,
+    afterwards,
   };
 }
+
+const POISON = 'HTTP/1.1 200 OK\r\nx-origin: o\r\nContent-Length: 6\r\n\r\npoison';
 
 type Model = {
   readonly kind: 'whole' | 'bad' | 'incomplete';
@@ -106,13 +110,16 @@ async function run(place: FuzzPlace, input: Case): Promise<Verdict> {
   const end = wanted === 'keep' && (model.kind !== 'whole' || model.untilClose) ? 'fin' : wanted;
   // Half a body is never followed by the rest: only an early answer can come then.
   const part = early ? ask.part : 1;
-  place.scripts.set(id, { segments: together(segments, model.end), end, early });
+  // Only to a connection that is kept, and only when no other request could be on its way: the two cannot be told apart then.
+  const afterwards = end === 'keep' && model.end === segments.join('').length ? String(input['afterwards'] ?? '') : '';
+  place.scripts.set(id, { segments: together(segments, model.end), end, early, afterwards });
   const body = 'b'.repeat(ask.length);
   const length = ask.method === 'POST' ? `Content-Length: ${ask.length}\r\n` : '';
   const first = `${ask.method} /${id} HTTP/1.1\r\nHost: a\r\nx-id: ${id}\r\n${length}\r\n${body.slice(0, Math.floor(body.length * part))}`;
   const next = `GET /next HTTP/1.1\r\nHost: a\r\nx-id: ${id}-next\r\n\r\n`;
-  const both = pipelined && part === 1;
-  const beside = String(input['beside'] ?? '');
+  const both = pipelined && part === 1 && afterwards === '';
+  const beside = afterwards === '' ? String(input['beside'] ?? '') : '';
+  const spoken = place.saidAfterwards;
   const [heard, other] = await Promise.all([
     converse({
       port: place.proxy.port,
@@ -122,6 +129,8 @@ async function run(place: FuzzPlace, input: Case): Promise<Verdict> {
     }),
     beside === '' ? null : bystander(place, beside, true),
   ]);
+  for (let tries = 0; afterwards !== '' && place.saidAfterwards === spoken && tries < 20; tries++)
+    await new Promise((done) => setTimeout(done, 1));
   const canary = await converse({
     port: place.proxy.port,
     segments: [`GET /canary HTTP/1.1\r\nHost: a\r\nx-id: ${id}-canary\r\n\r\n`],

@@ -183,7 +183,7 @@ class Soak {
     const outcome = await caller.ask((socket) => socket.write(bytes, 'latin1'), [asked.method], LIMIT_MS);
     const judgement = judge(asked, outcome, 0, this.#fleet);
     this.#tally.add(asked.kind, judgement, asked.id);
-    if (asked.fault === 'none') this.#tally.time(outcome.toMs - outcome.fromMs);
+    if (judgement.kind === 'right') this.#tally.time(outcome.toMs - outcome.fromMs);
     const last = outcome.answers[0];
     if (last !== undefined)
       this.#revisionSeen = Math.max(this.#revisionSeen, Number(field(last.headers, 'x-revision') ?? 0));

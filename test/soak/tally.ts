@@ -25,7 +25,7 @@ export class Tally {
   /** Something wrong that is not the answer to one request. */
   complain(what: string): void {
     if (this.wrongs.length < KEPT) this.wrongs.push(`${new Date().toISOString()} ${what}`);
-    if (this.wrongs.length <= 20) console.log(`WRONG ${what.slice(0, 500)}`);
+    if (this.wrongs.length <= 20) console.log(`WRONG ${what.slice(0, 1000)}`);
   }
 
   count(name: string): void {
