@@ -1,6 +1,6 @@
 /** Reads the app's own metrics for port 15020. The app may be slow, down or hostile: it costs a bounded time and size, and a counter. */
 import { Counter } from 'prom-client';
-import { request, type Dispatcher } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Exposition } from '../telemetry/prometheus.ts';
 import { MAX_APP_METRICS } from './merge-metrics.ts';
 
@@ -29,6 +29,8 @@ export function createAppMetrics(url: string | null, { registry }: Exposition): 
 }
 
 async function fetchText(url: string): Promise<string> {
+  // Few proxies ask; the others are spared 5 MB.
+  const { request } = await import('undici');
   const { statusCode, body } = await request(url, {
     headers: { accept: 'text/plain; version=0.0.4' },
     signal: AbortSignal.timeout(TIMEOUT_MS),

@@ -39,8 +39,6 @@ export class Http1Downstream implements Downstream {
   #reader: BodyReader | null = null;
   #head: RequestHead | null = null;
   #bodyStarted = false;
-  /** The request body broke the rules, or did not come in time. */
-  #bodyFailed = false;
   #requestDone = false;
   #responseDone = false;
   #headSent = false;
@@ -118,8 +116,8 @@ export class Http1Downstream implements Downstream {
     const isTunnel = status === 101 || (head.method === 'CONNECT' && status < 300);
     // After a CONNECT that failed, what the client sent ahead of its answer must not be read as requests.
     const failedTunnel = head.method === 'CONNECT' && !isTunnel;
-    this.#keepAlive =
-      head.keepAlive && !endsWithConnection && !failedTunnel && !this.#draining && this.#willFinishRequest();
+    // Who answers before the request is whole can read no other one after it; Envoy tells the client so, too (RFC 9112 section 9.6).
+    this.#keepAlive = head.keepAlive && !endsWithConnection && !failedTunnel && !this.#draining && this.#requestDone;
     const connection = isTunnel ? '' : this.#keepAlive ? (head.minor === 0 ? 'keep-alive' : '') : 'close';
     this.#out.text(responseHead(status, reason, headers, this.#chunkedOut, connection));
   }
@@ -200,7 +198,6 @@ export class Http1Downstream implements Downstream {
       idle > this.#limits.bodyTimeout ||
       this.#rate.isTooSlow(now, this.socket, this.bodyFraming, this.#limits)
     ) {
-      this.#bodyFailed = true;
       this.#events?.onRequestProblem('request_body_timeout');
     }
   }
@@ -282,7 +279,6 @@ export class Http1Downstream implements Downstream {
     this.#headSent = false;
     this.#leftAny = false;
     this.#bodyStarted = false;
-    this.#bodyFailed = false;
     this.#rate.forget();
     const events = this.#handler.onRequest(this.info, head, target, headBytes, startMs, this);
     // An answer given at once ended the exchange before its events were known.
@@ -302,7 +298,6 @@ export class Http1Downstream implements Downstream {
     if (this.#state !== 'open') return false;
     if (stop < bytes.length && reader.problem === null) this.#carry = bytes.subarray(stop);
     if (reader.problem !== null) {
-      this.#bodyFailed = true;
       events.onRequestProblem(reader.problem.details);
       return false;
     }
@@ -320,17 +315,8 @@ export class Http1Downstream implements Downstream {
     this.#events?.onRequestData(chunk);
   }
 
-  /** False when an unread body would have to be drained before the next request could be told from it. */
-  #willFinishRequest(): boolean {
-    return this.#requestDone || (this.#bodyStarted && !this.#bodyFailed);
-  }
-
   #exchangeMayBeOver(): void {
     if (!this.#responseDone || this.#state !== 'open') return;
-    if (this.#keepAlive && !this.#requestDone) {
-      // Answered before the body was read: a client that goes on sending is read and ignored for a while, then closed.
-      this.#keepAlive = false;
-    }
     this.#events = null;
     this.#head = null;
     this.#reader = null;

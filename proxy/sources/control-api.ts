@@ -1,5 +1,5 @@
 /** Resources from the control API: one long answer of changes. When it breaks off, what is in force stays, and it is asked again. */
-import { Agent, request, type Dispatcher } from 'undici';
+import type { Agent, Dispatcher } from 'undici';
 import { keyOf, type Resource } from '../istio/resource.ts';
 import type { Source, SourceLog, Update } from './source.ts';
 
@@ -27,7 +27,7 @@ export class ControlApiSource implements Source {
   readonly #url: string;
   readonly #proxy: string;
   readonly #log: SourceLog;
-  readonly #agent = new Agent({ bodyTimeout: SILENCE_MS, headersTimeout: 10_000, connect: { timeout: 3000 } });
+  #agent: Agent | null = null;
   readonly #resources = new Map<string, Resource>();
   #onUpdate: (update: Update) => void = () => undefined;
   #retry = FIRST_RETRY_MS;
@@ -52,7 +52,7 @@ export class ControlApiSource implements Source {
   close(): void {
     this.#closed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    void this.#agent.destroy();
+    void this.#agent?.destroy();
   }
 
   /** Tells the control API what is in force; only the newest report matters, and it is told again after an outage. */
@@ -68,8 +68,7 @@ export class ControlApiSource implements Source {
       while (this.#report !== null) {
         const body = JSON.stringify(this.#report);
         const sent = this.#report;
-        const answer = await request(`${this.#url}/lateen/v1/proxies/${this.#proxy}`, {
-          dispatcher: this.#agent,
+        const answer = await this.#ask(`proxies/${this.#proxy}`, {
           method: 'PUT',
           headers: { 'content-type': 'application/json' },
           body,
@@ -86,7 +85,7 @@ export class ControlApiSource implements Source {
 
   async #connect(): Promise<void> {
     try {
-      const answer = await request(`${this.#url}/lateen/v1/config?proxy=${this.#proxy}`, { dispatcher: this.#agent });
+      const answer = await this.#ask(`config?proxy=${this.#proxy}`);
       if (answer.statusCode !== 200)
         throw new Error(`it answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 200)}`);
       this.#onOpen();
@@ -103,6 +102,17 @@ export class ControlApiSource implements Source {
       this.#timer = setTimeout(() => void this.#connect(), this.#retry * (0.75 + Math.random() / 2));
       this.#retry = Math.min(this.#retry * 2, LAST_RETRY_MS);
     }
+  }
+
+  async #ask(
+    path: string,
+    options: Omit<Dispatcher.RequestOptions, 'origin' | 'path' | 'method'> & { method?: 'PUT' } = {},
+  ): Promise<Dispatcher.ResponseData> {
+    // Loaded when it is needed: a proxy that runs on files is spared 5 MB.
+    const undici = await import('undici');
+    this.#agent ??= new undici.Agent({ bodyTimeout: SILENCE_MS, headersTimeout: 10_000, connect: { timeout: 3000 } });
+    if (this.#closed) throw new Error('the proxy is stopping');
+    return undici.request(`${this.#url}/lateen/v1/${path}`, { ...options, dispatcher: this.#agent });
   }
 
   #onOpen(): void {

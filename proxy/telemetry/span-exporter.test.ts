@@ -43,7 +43,7 @@ const accept = (response: ServerResponse): void => void response.writeHead(202).
 describe('span exporter', () => {
   test('posts at once when enough spans wait, as a JSON list', async () => {
     await using zipkin = await collector(accept);
-    const exporter = createSpanExporter({ collectors: [zipkin.url], flushMs: 60_000 });
+    const exporter = createSpanExporter({ collectors: [zipkin.url], flushSpans: 5, flushMs: 60_000 });
     exporter.push(batch('a', 'b'));
     exporter.push(batch('c', 'd', 'e'));
     await zipkin.until(1);
@@ -74,7 +74,7 @@ describe('span exporter', () => {
 
   test('sends what waits when it is closed', async () => {
     await using zipkin = await collector(accept);
-    const exporter = createSpanExporter({ collectors: [zipkin.url], flushMs: 60_000 });
+    const exporter = createSpanExporter({ collectors: [zipkin.url], flushSpans: 5, flushMs: 60_000 });
     exporter.push(batch('a'));
     await exporter.close();
     assert.deepEqual(

@@ -5,7 +5,7 @@
  * `@opentelemetry/exporter-zipkin` 3.1.0 is not used for this, though a test compares with it: it has no request timeout, reads an answer
  * of any length, knows neither addresses of endpoints nor whether a cut answer has ended, and would turn each span into objects again.
  */
-import { Agent, request } from 'undici';
+import type { Agent } from 'undici';
 import type { SpanBatch } from './spans.ts';
 
 export type SpanExporterOptions = {
@@ -43,8 +43,24 @@ const MAX_PAUSE_MS = 30_000;
 /** Throws when a collector is no http or https URL. */
 export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
   const timeout = options.timeoutMs ?? 5000;
-  const agent = new Agent({ connections: 1, connectTimeout: timeout, headersTimeout: timeout, bodyTimeout: timeout });
-  const collectors = options.collectors.map((url) => new Collector(url, agent, options));
+  let agent: Agent | null = null;
+  const post: Post = async (url, body) => {
+    // With the first spans: a proxy that traces nothing is spared 5 MB.
+    const undici = await import('undici');
+    const timeouts = { connectTimeout: timeout, headersTimeout: timeout, bodyTimeout: timeout };
+    agent ??= new undici.Agent({ connections: 1, ...timeouts });
+    const { statusCode, body: answer } = await undici.request(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body,
+      dispatcher: agent,
+      signal: AbortSignal.timeout(timeout),
+    });
+    // Collectors answer 202 with nothing; whatever else they say is read up to a bound, so that the connection can be used again.
+    await answer.dump({ limit: 65_536 });
+    return statusCode;
+  };
+  const collectors = options.collectors.map((url) => new Collector(url, post, options));
   return {
     push: (batch) => {
       for (const collector of collectors) collector.push(batch);
@@ -52,15 +68,18 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
     stats: () => collectors.map((collector) => collector.stats()),
     close: async () => {
       await Promise.all(collectors.map((collector) => collector.close()));
-      await agent.destroy();
+      await agent?.destroy();
     },
   };
 }
 
+/** Sends one request and answers its status. */
+type Post = (url: URL, body: string) => Promise<number>;
+
 class Collector {
   readonly #shown: string;
   readonly #url: URL;
-  readonly #agent: Agent;
+  readonly #request: Post;
   readonly #options: Required<Omit<SpanExporterOptions, 'collectors'>>;
   #queue: SpanBatch[] = [];
   #spans = 0;
@@ -72,11 +91,11 @@ class Collector {
   #sending: Promise<void> | null = null;
   #closed = false;
 
-  constructor(collector: string, agent: Agent, options: SpanExporterOptions) {
-    const { flushSpans = 5, flushMs = 1000, timeoutMs = 5000, limit = 8 * MAX_BODY, onState = () => {} } = options;
+  constructor(collector: string, post: Post, options: SpanExporterOptions) {
+    const { flushSpans = 50, flushMs = 1000, timeoutMs = 5000, limit = 8 * MAX_BODY, onState = () => {} } = options;
     this.#url = spansUrl(collector);
     this.#shown = `${this.#url.protocol}//${this.#url.host}`;
-    this.#agent = agent;
+    this.#request = post;
     this.#options = { flushSpans, flushMs, timeoutMs, limit, onState };
   }
 
@@ -148,16 +167,8 @@ class Collector {
   /** Null, or what went wrong. Never rejects. */
   async #post(body: string): Promise<string | null> {
     try {
-      const response = await request(this.#url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-        dispatcher: this.#agent,
-        signal: AbortSignal.timeout(this.#options.timeoutMs),
-      });
-      // Collectors answer 202 with nothing; whatever else they say is read up to a bound, so that the connection can be used again.
-      await response.body.dump({ limit: 65_536 });
-      return response.statusCode < 300 ? null : `answered ${response.statusCode}`;
+      const status = await this.#request(this.#url, body);
+      return status < 300 ? null : `answered ${status}`;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);
     }

@@ -195,10 +195,11 @@ describe('an early answer', () => {
     ['of a length', 'Content-Length: 10', 'abc'],
     ['in chunks', 'Transfer-Encoding: chunked', '3\r\nabc\r\n'],
   ] as const) {
-    test(`U1 CVE-2025-4366 before the body ${what} is read: neither connection serves another request`, () =>
+    test(`U1 CVE-2025-4366 before the body ${what} is read: neither connection serves another request, and the client is told`, () =>
       answering(OK, false, async (port, connections) => {
         const early = await talk(port, [`POST / HTTP/1.1\r\nHost: a\r\n${framing}\r\n\r\n${part}`], Infinity);
         assert.deepEqual([early.answers.map((a) => a.body), early.ended], [['ok'], 'end']);
+        assert.equal(field(early.answers[0]!.headers, 'connection'), 'close');
         const next = await talk(port, [GET], 1);
         assert.deepEqual([next.answers[0]!.body, connections()], ['ok', 2]);
       }));

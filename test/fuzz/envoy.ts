@@ -50,7 +50,7 @@ function classify(difference: string, text: string, detail = ''): Verdict {
   return found(
     difference,
     `Envoy, unexplained, ${difference.replaceAll(':', ';')}`,
-    JSON.stringify(text.slice(0, 2000)),
+    `${detail} ${JSON.stringify(text.slice(0, 2000))}`,
   );
 }
 

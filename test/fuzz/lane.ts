@@ -4,6 +4,12 @@ import type { Dice } from './dice.ts';
 /** The bytes of one case (latin1), in the segments they are sent in; what else a lane needs stands beside them. */
 export type Case = { readonly segments: readonly string[] } & Readonly<Record<string, unknown>>;
 
+/** The text `name` of a case; "" when it has none. */
+export function textOf(input: Case, name: string): string {
+  const value = input[name];
+  return typeof value === 'string' ? value : '';
+}
+
 export type Verdict = {
   /** `title: detail` of what should not be; null: all is well. */
   readonly finding: string | null;

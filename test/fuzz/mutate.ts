@@ -2,7 +2,7 @@
 import type { Dice } from './dice.ts';
 
 const BYTES = [
-  ...'\r\n\0 \t:,;="\\/%0a1fFxX-+_#?*.@',
+  ...'\r\n\0 \t:,;="\\/%0a1fFxX-+_#?*.@'.split(''),
   '\x0b',
   '\x0c',
   '\x1b',

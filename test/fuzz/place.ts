@@ -89,6 +89,12 @@ export class FuzzPlace implements AsyncDisposable {
     return this.arrived.filter(({ id }) => !id.startsWith('bg'));
   }
 
+  /** Waits, for 20 ms at most, until an origin spoke unasked once more than `before` times: it may have been cut off first. */
+  async spokeAfterwards(before: number): Promise<void> {
+    for (let tries = 0; this.saidAfterwards === before && tries < 20; tries++)
+      await new Promise((done) => setTimeout(done, 1));
+  }
+
   forget(): void {
     this.arrived.length = 0;
     this.broken.length = 0;

@@ -7,7 +7,7 @@ import type { RequestHead } from '#proxy/wire/http1-head.ts';
 import { passedOn, readConnection, type ReadConnection, type ReadRequest } from './connection.ts';
 import { converse, type Heard } from './converse.ts';
 import type { Dice } from './dice.ts';
-import { fine, found, type Case, type Lane, type Verdict } from './lane.ts';
+import { fine, found, textOf, type Case, type Lane, type Verdict } from './lane.ts';
 import { hostile, validRequest } from './messages.ts';
 import { cut, mutate } from './mutate.ts';
 import { echoText, FuzzPlace, styleOf, type Arrived } from './place.ts';
@@ -46,7 +46,7 @@ async function run(place: FuzzPlace, input: Case): Promise<Verdict> {
   const expect = count + (end === 'refused' ? 1 : 0);
   const asked = model.requests.map(({ head }) => head.method);
   if (end === 'refused') asked.push(model.unfinished?.method ?? 'GET');
-  const beside = String(input['beside'] ?? '');
+  const beside = textOf(input, 'beside');
   const [heard, other] = await Promise.all([
     converse({ port: place.proxy.port, segments: input.segments, methods: asked, expect }),
     beside === '' ? null : bystander(place, beside, false),

@@ -3,7 +3,7 @@ import { field } from '../conformance/llhttp.ts';
 import { ourResponse } from '../conformance/ours.ts';
 import { converse, type Heard } from './converse.ts';
 import type { Dice } from './dice.ts';
-import { fine, found, type Case, type Lane, type Verdict } from './lane.ts';
+import { fine, found, textOf, type Case, type Lane, type Verdict } from './lane.ts';
 import { validRequest } from './messages.ts';
 import { cut, mutate } from './mutate.ts';
 import { echoText, FuzzPlace, type Script } from './place.ts';
@@ -111,14 +111,14 @@ async function run(place: FuzzPlace, input: Case): Promise<Verdict> {
   // Half a body is never followed by the rest: only an early answer can come then.
   const part = early ? ask.part : 1;
   // Only to a connection that is kept, and only when no other request could be on its way: the two cannot be told apart then.
-  const afterwards = end === 'keep' && model.end === segments.join('').length ? String(input['afterwards'] ?? '') : '';
+  const afterwards = end === 'keep' && model.end === segments.join('').length ? textOf(input, 'afterwards') : '';
   place.scripts.set(id, { segments: together(segments, model.end), end, early, afterwards });
   const body = 'b'.repeat(ask.length);
   const length = ask.method === 'POST' ? `Content-Length: ${ask.length}\r\n` : '';
   const first = `${ask.method} /${id} HTTP/1.1\r\nHost: a\r\nx-id: ${id}\r\n${length}\r\n${body.slice(0, Math.floor(body.length * part))}`;
   const next = `GET /next HTTP/1.1\r\nHost: a\r\nx-id: ${id}-next\r\n\r\n`;
   const both = pipelined && part === 1 && afterwards === '';
-  const beside = afterwards === '' ? String(input['beside'] ?? '') : '';
+  const beside = afterwards === '' ? textOf(input, 'beside') : '';
   const spoken = place.saidAfterwards;
   const [heard, other] = await Promise.all([
     converse({
@@ -129,8 +129,7 @@ async function run(place: FuzzPlace, input: Case): Promise<Verdict> {
     }),
     beside === '' ? null : bystander(place, beside, true),
   ]);
-  for (let tries = 0; afterwards !== '' && place.saidAfterwards === spoken && tries < 20; tries++)
-    await new Promise((done) => setTimeout(done, 1));
+  if (afterwards !== '') await place.spokeAfterwards(spoken);
   const canary = await converse({
     port: place.proxy.port,
     segments: [`GET /canary HTTP/1.1\r\nHost: a\r\nx-id: ${id}-canary\r\n\r\n`],
@@ -141,6 +140,7 @@ async function run(place: FuzzPlace, input: Case): Promise<Verdict> {
   const wrong =
     judgeFirst(model, end, heard) ??
     judgeNext(heard, both, id) ??
+    judgeClose(heard, Math.floor(body.length * part) < body.length) ??
     judgeEcho(canary.answers[0], '/canary', `${id}-canary`, canary) ??
     other ??
     (place.broken.length > 0 ? (['forwarded in a form that readers differ on', place.broken[0]!] as const) : null);
@@ -177,6 +177,13 @@ function judgeNext(heard: Heard, both: boolean, id: string): Wrong | null {
   if (!both || first?.complete !== true) return null;
   if (second !== undefined) return judgeEcho(second, '/next', `${id}-next`, heard);
   return field(first.headers, 'connection') === 'close' ? null : ['the next request got no answer', told(heard)];
+}
+
+/** Half a request was answered: nothing can follow it, and the answer says so (RFC 9112 section 9.6). */
+function judgeClose(heard: Heard, half: boolean): Wrong | null {
+  const first = heard.answers[0];
+  if (!half || first?.complete !== true || field(first.headers, 'connection') === 'close') return null;
+  return ['a connection ends without a word', told(heard)];
 }
 
 function judgeEcho(answer: Heard['answers'][0] | undefined, path: string, id: string, heard: Heard): Wrong | null {

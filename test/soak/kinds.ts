@@ -22,8 +22,8 @@ const MEGABYTE = 1_048_576;
 
 /** Kinds by weight; `faults`: a fault may be ordered with it. */
 const KINDS: readonly (readonly [weight: number, kind: string, faults: boolean, plan: (dice: Dice) => Plan])[] = [
-  [300, 'get', true, (dice) => ({ size: dice.int(3000) })],
-  [60, 'get chunked', true, (dice) => ({ size: dice.int(60_000), fields: ['x-chunked: 1'] })],
+  [300, 'get', true, (dice) => ({ size: 1 + dice.int(3000) })],
+  [60, 'get chunked', true, (dice) => ({ size: 1 + dice.int(60_000), fields: ['x-chunked: 1'] })],
   [6, 'get 1 MB', true, () => ({ size: MEGABYTE })],
   [100, 'post', true, (dice) => ({ method: 'POST', body: 'b'.repeat(dice.int(3000)) })],
   [40, 'post chunked', true, (dice) => ({ method: 'POST', body: 'c'.repeat(dice.int(40_000)), chunked: true })],
