@@ -19,7 +19,7 @@ export const connectionPool = object(
             },
             'TCP keep-alive probes',
           ),
-          'Lateen leaves TCP keep-alive to the operating system',
+          'Lateen always probes, after 60 s without a byte',
         ),
         maxConnectionDuration: ignored(
           duration('How old a connection may become'),

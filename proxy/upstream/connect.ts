@@ -43,6 +43,9 @@ export function dial(to: Dial, done: Dialed): () => void {
         host: address,
         port: to.port,
         noDelay: true,
+        // A host that vanished is noticed within some 70 s, also by a request without a time limit.
+        keepAlive: true,
+        keepAliveInitialDelay: 60_000,
         // A server that has said its last word may still listen (TCP); HTTP ends such connections itself.
         allowHalfOpen: true,
         ...(bindable(to.from, address) ? { localAddress: to.from } : {}),

@@ -20,7 +20,7 @@ export async function startEnvoyProcess(originPort: number): Promise<EnvoyProces
   const admin = join(dir, 'admin');
   writeFileSync(config, JSON.stringify(bootstrap(originPort)));
   const args = ['-c', config, '--concurrency', '1', '--disable-hot-restart', '--log-level', 'off'];
-  const child = spawn(binary, [...args, '--admin-address-path', admin], { stdio: 'ignore' });
+  const child = spawn(binary, [...args, '--admin-address-path', admin], { stdio: 'ignore', detached: true });
   const stop = async (): Promise<void> => {
     if (child.exitCode === null && child.signalCode === null) {
       const exited = once(child, 'exit');

@@ -38,9 +38,12 @@ export class ProxyProcess implements AsyncDisposable {
   }
 
   static async start(host: string, config: string, concurrency: number): Promise<ProxyProcess> {
+    // Another soak's proxy would answer for ours, and be judged by our clients.
+    if (await accepts(host, PORT)) throw new Error(`${host}:${PORT} is in use; choose another address with --ip`);
     const args = ['gateway', '--config', config, '--ip', host, '--port-map', `80=${PORT}`];
     const more = ['--concurrency', String(concurrency), '--access-log', '/dev/null', '--tracing', '1'];
-    const child = spawn(COMMAND, [...args, ...more], { stdio: ['ignore', 'ignore', 'pipe'] });
+    // In a group of its own: Ctrl-C is for the soak, which has a last look at the proxy.
+    const child = spawn(COMMAND, [...args, ...more], { stdio: ['ignore', 'ignore', 'pipe'], detached: true });
     const proxy = new ProxyProcess(host, child);
     process.once('exit', () => child.kill('SIGKILL'));
     for (let tries = 0; !(await accepts(host, PORT)); tries++) {

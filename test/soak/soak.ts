@@ -207,7 +207,7 @@ class Soak {
         const id = `t${this.#nth++}`;
         const left = this.#options.ms - (performance.now() - start);
         const life = Math.max(500, Math.min(3000 + this.#dice.int(60_000), left));
-        const wrong = await tunnel(this.#options.ip, PORT, id, life, 200 + this.#dice.int(2000));
+        const wrong = await tunnel(this.#options.ip, PORT, id, life, 200 + this.#dice.int(2000), () => this.#over);
         this.#fleet.met.delete(id);
         this.#tally.add('tunnel', wrong === null ? { kind: 'right', what: '' } : { kind: 'wrong', what: wrong }, id);
       }

@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 const HEAD_END = '\r\n\r\n';
 
 /**
- * One tunnel for `lifeMs`, with something said every `everyMs`; null when all went well, else what did not. The bytes may be of any
+ * One tunnel for `lifeMs`, or until the soak is over, with something said every `everyMs`; null when all went well, else what did not. The bytes may be of any
  * protocol: the proxy must not look into them.
  */
 export function tunnel(
@@ -14,6 +14,7 @@ export function tunnel(
   id: string,
   lifeMs: number,
   everyMs: number,
+  isOver: () => boolean,
 ): Promise<string | null> {
   const { promise, resolve } = Promise.withResolvers<string | null>();
   const socket = connect({ host, port, noDelay: true });
@@ -32,6 +33,7 @@ export function tunnel(
   };
   const life = setTimeout(() => finish(open ? null : 'a tunnel that did not open'), lifeMs);
   const talk = setInterval(() => {
+    if (isOver() && sent.length === 0) return finish(null);
     if (!open) return;
     if (sent.length > 0) {
       if (performance.now() - waitingSince > 15_000) finish(`${sent.length} bytes did not come back in 15 s`);
