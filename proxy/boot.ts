@@ -4,13 +4,13 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pino, { type Logger } from 'pino';
 import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
 import type { AdminContext, LogLevel } from './admin/context.ts';
-import { keepCompiledCode } from './compile-cache.ts';
 import { DEFAULT_NAMESPACE, type MeshSettings } from './compile/defaults.ts';
 import { describeDiff, diffSnapshots } from './compile/diff.ts';
 import { SeriesReader } from './core/registry.ts';
 import type { Problem } from './istio/problem.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from './listener/limits.ts';
 import type { BindProblem } from './listener/listeners.ts';
+import { Collector, keepCompiledCode } from './settle.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import { Applier, type Applied } from './sources/apply.ts';
@@ -88,6 +88,7 @@ class Main implements Proxy {
   readonly #spans;
   readonly #limits: ListenerLimits;
   readonly #workers: Workers;
+  readonly #collector = new Collector();
   readonly #applier: Applier;
   readonly #source: Source;
   readonly #control: ControlApiSource | null;
@@ -227,6 +228,7 @@ class Main implements Proxy {
     }
     this.#logProblems(applied.problems);
     this.#workers.publish(snapshot, applied.discovery);
+    this.#collector.afterWork();
   }
 
   /** Each problem once: most updates have nothing to do with those that were there before. */

@@ -1,6 +1,6 @@
 /** One data-plane worker thread: the data plane, and its line to the main thread. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { keepCompiledCode } from './compile-cache.ts';
+import { keepCompiledCode } from './settle.ts';
 import { createDataPlane } from './data-plane.ts';
 import { CRASHED, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts';
 

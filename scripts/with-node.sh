@@ -55,7 +55,7 @@ shift
 # A mesh runs many proxies on one machine: small young generations and one helper thread of V8 save 20 MB in each
 # (docs/decisions/0007-memory-of-a-proxy.md).
 case $file in
-  cli/*) set -- --max-semi-space-size=1 --v8-pool-size=1 "$root/$file" "$@" ;;
+  cli/*) set -- --max-semi-space-size=1 --v8-pool-size=1 --expose-gc "$root/$file" "$@" ;;
   *) set -- "$root/$file" "$@" ;;
 esac
 exec "$node" --disable-warning=ExperimentalWarning "$@"

@@ -15,7 +15,7 @@ import type { LeaseProblem, Pool, Waiter } from '../upstream/pool.ts';
 import { requestHead } from '../wire/http1-write.ts';
 import { leadsBack } from './loop.ts';
 import type { ForwardPlan, RoutePlan } from './plan.ts';
-import { Replay } from './replay.ts';
+import { Replay, willFit } from './replay.ts';
 import type { Stream } from './stream.ts';
 import { isWanted, openTunnel } from './upgrade.ts';
 
@@ -119,8 +119,17 @@ export class Forward implements UpstreamEvents, Waiter {
     this.#pool = env.upstreams.poolOf(this.#cluster, endpoint);
     const perTry = this.#route.route.retry?.perTryTimeout ?? null;
     if (perTry !== null) this.#tryTimer = env.clock.add(perTry, onTryTimeout, this);
-    const connection = this.#pool.lease(this, this.#fresh, !IDEMPOTENT.has(x.method));
+    const connection = this.#pool.lease(this, this.#fresh, !this.#isRepeatable());
     if (connection !== null) this.onLease(connection);
+  }
+
+  /** What is sent can be sent again, should the connection end meanwhile. */
+  #isRepeatable(): boolean {
+    const { x, down } = this.#stream;
+    return (
+      IDEMPOTENT.has(x.method) &&
+      (down.bodyFraming === 'none' || willFit(down.bodyFraming, get(x.headers, 'content-length')))
+    );
   }
 
   #passthrough(): LiveEndpoint {

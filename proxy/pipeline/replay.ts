@@ -1,8 +1,13 @@
 /** The request body on its way: kept for another try while it is small, held back while there is no connection yet. */
+import type { BodyFraming } from '../live/stream.ts';
 import { keep } from '../wire/lent-reads.ts';
 
 /** Kept up to this size, bytes (Envoy's per-request buffer limit is of the same order). */
 const REPLAY_BYTES = 65_536;
+
+/** Whether a body of this framing, and of this Content-Length, will fit; of chunks nobody knows. */
+export const willFit = (framing: BodyFraming, contentLength: string | undefined): boolean =>
+  framing === 'none' || (framing === 'length' && Number(contentLength) <= REPLAY_BYTES);
 
 export class Replay {
   /** All so far; null: too large, it cannot be sent again. */

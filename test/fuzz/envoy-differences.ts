@@ -43,6 +43,11 @@ const KINDER: readonly Known[] = [
     'Envoy refuses that X-Forwarded-Proto and the like be named in Connection; we do not do it, and serve the request',
     /connection:/i,
   ],
+  [
+    'kinder, Envoy refuses, 403 upgrade_failed',
+    'HTTP/1.0 knows no upgrade: the field is to be ignored (RFC 9110 section 7.8); Envoy refuses the request',
+    /^(?:\r\n)?[A-Z]+ \S+ HTTP\/1\.0\r\n/,
+  ],
   ['another target', 'a dot segment by escapes and with parameters: Envoy leaves `..;` to the next server', /%2e.*;/i],
 ];
 
