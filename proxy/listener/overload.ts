@@ -12,8 +12,9 @@ import { StandingDelay } from './standing-delay.ts';
 /** How often memory is looked at while requests come, ms (Envoy's refresh_interval in its example). */
 const REFRESH_MS = 250;
 
-/** How often the event loop is looked at, while requests come, ms. */
+/** How often the event loop is looked at while it has much to do, and while it has little, ms: a look wakes it up, which costs as much as a request. */
 const LOOK_MS = 25;
+const RARE_LOOK_MS = 500;
 
 /** How long a delay is believed to stand, ms. */
 const STALE_MS = 2000;
@@ -41,6 +42,7 @@ export class Overload {
   #active = 0;
   /** `performance.now()`: of the next look at the event loop, and of the last answer. */
   #nextLook: number;
+  #nextRareLook = 0;
   #delayAt = 0;
   #memoryAt = Number.NEGATIVE_INFINITY;
   /** Share of its limit that is taken, of whichever memory is shorter. */
@@ -63,7 +65,8 @@ export class Overload {
   begin(startMs: number): void {
     this.#active++;
     // No timer: who sleeps is not woken, and a timer would be late itself.
-    if (startMs >= this.#nextLook) this.#look();
+    if (startMs < this.#nextLook) return;
+    if (this.#active >= this.#limits.overload.delayFrom || startMs >= this.#nextRareLook) this.#look();
   }
 
   end(): void {
@@ -96,6 +99,7 @@ export class Overload {
   #look(): void {
     const now = this.#parts.now();
     this.#nextLook = now + LOOK_MS;
+    this.#nextRareLook = now + RARE_LOOK_MS;
     this.#forgetWhatIsOld(now);
     this.#probe.look();
   }
