@@ -179,8 +179,11 @@ export class Version {
       case 'busy':
         return void socket.write(this.#head(seen, 'Content-Length: 4\r\n', '503 Busy') + 'busy', 'latin1');
       case 'slow':
-        setTimeout(() => socket.write(answer.slice(0, headEnd + 5), 'latin1'), 100);
-        setTimeout(() => socket.write(answer.slice(headEnd + 5), 'latin1'), 300);
+        // One after the other: when the machine stalls, timers of several lengths run by length, not in order.
+        setTimeout(() => {
+          socket.write(answer.slice(0, headEnd + 5), 'latin1');
+          setTimeout(() => socket.write(answer.slice(headEnd + 5), 'latin1'), 200);
+        }, 100);
         return;
       default:
         socket.write(answer, 'latin1');

@@ -52,6 +52,8 @@ export function tunnel(
       head += bytes.latin1Slice();
       const end = head.indexOf(HEAD_END);
       if (end < 0) return;
+      // The proxy protects itself: another try, later.
+      if (/^HTTP\/1\.1 503 [^]*\r\nx-envoy-overloaded: true\r\n/.test(head)) return finish(null);
       if (!head.startsWith('HTTP/1.1 101 ')) return finish(`no 101: ${head.slice(0, 200)}`);
       open = true;
       rest = Buffer.from(head.slice(end + HEAD_END.length), 'latin1');
