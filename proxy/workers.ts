@@ -26,10 +26,10 @@ export type WorkerEvents = {
 };
 
 /**
- * Young generation of a worker, MB a half-space: smaller ones cost CPU under load (docs/decisions/0007-memory-of-a-proxy.md). The main
- * thread, which has little to do, is started with 1 by the launcher.
+ * Young generation of a worker, MB a half-space. 1 costs CPU at saturation; 4 costs memory, and at low load CPU, because it does not fit
+ * the cache (docs/decisions/0007-memory-of-a-proxy.md). The main thread, which has little to do, is started with 1 by the launcher.
  */
-const HALF_SPACE = 4;
+const HALF_SPACE = 2;
 
 /** The first replacement is started at once; then it takes so long, twice as long each time. */
 const RESTART_MS = 200;
