@@ -59,10 +59,16 @@ function verdictOf(asked: Asked, outcome: Outcome, nth: number, met: readonly Fa
   const answer = outcome.answers[nth];
   if (asked.denied === 'always' && met.length > 0) return wrong('a denied request reached an origin');
   if (outcome.error !== null) return wrong(`what came is no HTTP: ${outcome.error}`);
+  if (answer === undefined && met.length === 0 && lastSaidClose(outcome, nth))
+    return explained('behind an answer that closed the connection');
   if (answer?.complete !== true) return judgeBroken(asked, outcome, met, fleet);
   if (field(answer.headers, 'x-origin') === undefined) return judgeLocal(asked, answer, outcome, met, fleet);
   return judgeRelayed(asked, answer, met);
 }
+
+/** The answer before said that none would follow (RFC 9112 section 9.6): the client is to ask again. */
+const lastSaidClose = ({ answers, ended }: Outcome, nth: number): boolean =>
+  ended === 'end' && nth > 0 && answers.length > 0 && field(answers.at(-1)!.headers, 'connection') === 'close';
 
 function judgeRelayed(asked: Asked, answer: Seen, met: readonly Fault[]): Judgement {
   const id = field(answer.headers, 'x-echo-id');
