@@ -110,6 +110,7 @@ export class Http1Downstream implements Downstream {
     const head = this.#head;
     if (head === null || this.#headSent) return;
     this.#headSent = true;
+    if (!this.#bodyStarted) this.#skipBody(head);
     this.#bodiless = head.method === 'HEAD' || status === 204 || status === 304;
     this.#chunkedOut = !this.#bodiless && head.minor === 1 && (framing === 'chunked' || framing === 'close');
     const endsWithConnection = !this.#bodiless && head.minor === 0 && (framing === 'chunked' || framing === 'close');
@@ -120,6 +121,14 @@ export class Http1Downstream implements Downstream {
     this.#keepAlive = head.keepAlive && !endsWithConnection && !failedTunnel && !this.#draining && this.#requestDone;
     const connection = isTunnel ? '' : this.#keepAlive ? (head.minor === 0 ? 'keep-alive' : '') : 'close';
     this.#out.text(responseHead(status, reason, headers, this.#chunkedOut, connection));
+  }
+
+  /** Nobody is going to read the body of this request. When all of it is here, the connection can go on behind it. */
+  #skipBody({ framing, contentLength }: RequestHead): void {
+    const here = this.#carry?.length ?? 0;
+    if (framing !== 'length' || here < contentLength) return;
+    this.#carry = here > contentLength ? this.#carry!.subarray(contentLength) : null;
+    this.#requestDone = true;
   }
 
   sendData(chunk: Buffer): boolean {

@@ -41,6 +41,28 @@ describe('an HTTP/1.1 exchange', () => {
     assert.match(seen, /\r\nx-request-id: [0-9a-f-]{36}\r\n/);
   });
 
+  test('goes on behind a body that nobody read, when all of it had come', async () => {
+    await using origin = await rawOrigin((socket) => void socket.on('data', () => socket.write(OK)));
+    await using proxy = await startProxy({
+      endpoints: { origin: [endpoint(origin.port)] },
+      routes: [
+        route({
+          match: { ...route().match, path: { kind: 'prefix', value: '/no' } },
+          action: { kind: 'direct', status: 403, body: 'no', bodyIsBase64: false },
+        }),
+        route(),
+      ],
+    });
+    const post = (path: string, length: number, body: string): string =>
+      `POST ${path} HTTP/1.1\r\nHost: origin\r\nContent-Length: ${length}\r\n\r\n${body}`;
+    const whole = await exchange(proxy.port, post('/no', 4, 'body') + post('/', 4, 'more'), /ok$/);
+    assert.match(whole.text, /^HTTP\/1\.1 403 [^]*\r\n\r\nnoHTTP\/1\.1 200 [^]*ok$/);
+    assert.doesNotMatch(whole.text, /connection: close/);
+    // The rest of the body, should it come, could not be told from a request.
+    const half = await exchange(proxy.port, post('/no', 4, 'bo'), /no$/);
+    assert.match(half.text, /^HTTP\/1\.1 403 [^]*\r\nconnection: close\r\n/);
+  });
+
   test('answers pipelined requests in order on one connection', async () => {
     let n = 0;
     await using origin = await rawOrigin((socket) => {
