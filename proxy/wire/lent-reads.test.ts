@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
-import { endLending, keep, Reads, writeLent } from './lent-reads.ts';
+import { endLending, keep, poisonReads, Reads, writeLent } from './lent-reads.ts';
+
+poisonReads();
 
 /** What Node does with the option: asks for a buffer after each read, and goes on with the old one when there is none. */
 class Handle {

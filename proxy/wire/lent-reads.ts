@@ -32,7 +32,17 @@ class Block {
 const free: Block[] = [];
 
 function giveBack(block: Block): void {
-  if (block.holds === 0 && !block.reading && free.length < MOST_FREE) free.push(block);
+  if (block.holds > 0 || block.reading) return;
+  if (poisoned) block.bytes.fill(POISON);
+  if (free.length < MOST_FREE) free.push(block);
+}
+
+const POISON = 0xdd;
+let poisoned = false;
+
+/** For tests: what was lent is overwritten as soon as it is no longer lent, so that whoever still looks at it is found out. */
+export function poisonReads(): void {
+  poisoned = true;
 }
 
 /** The block of the read that is being told; null: the common buffer, or none. */
@@ -70,6 +80,10 @@ export class Reads {
     this.#resting = false;
     const more = this.onBytes((block === null ? COMMON : block.bytes).subarray(0, length));
     current = null;
+    if (poisoned) {
+      if (block === null) COMMON.fill(POISON, 0, length);
+      else if (block.holds === 0) block.bytes.fill(POISON, 0, length);
+    }
     if (block === null) {
       if (length >= MUCH && !this.#resting) this.#use(take());
     } else if (length < LITTLE || this.#resting) {

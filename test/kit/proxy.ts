@@ -7,6 +7,7 @@ import { createDataPlane } from '#proxy/data-plane.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from '#proxy/listener/limits.ts';
 import type { MemoryReading } from '#proxy/listener/memory-reading.ts';
 import type { FromWorker } from '#proxy/messages.ts';
+import { poisonReads } from '#proxy/wire/lent-reads.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
 import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
 import type { HttpListener, Listener } from '#proxy/snapshot/listener.ts';
@@ -16,6 +17,9 @@ import type { Snapshot } from '#proxy/snapshot/snapshot.ts';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+
+// In every test that comes by here: bytes of one connection must never show up on another.
+poisonReads();
 
 export const NODE: ProxyNode = {
   role: 'sidecar',
