@@ -25,6 +25,7 @@ export function trustHeaders(x: Exchange): void {
       if (indexOf(headers, 'x-forwarded-proto') < 0) headers.push('x-forwarded-proto', SPOKEN);
       break;
     case 'outbound':
+      remove(headers, CERTIFICATE_CLAIM);
       if (indexOf(headers, 'x-forwarded-proto') < 0) headers.push('x-forwarded-proto', SPOKEN);
   }
 }

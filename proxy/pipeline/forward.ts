@@ -269,15 +269,24 @@ export class Forward implements UpstreamEvents, Waiter {
       this.#stream.finish();
       return;
     }
+    const where = this.#headSeen ? 'body' : 'head';
+    if (this.#headSeen) this.#forgetResponse();
     if (problem.kind === 'reset' && this.#lostRace(problem)) return;
     const { gotBytes, unsent } = problem.kind === 'protocol' ? { gotBytes: true, unsent: false } : problem;
     if (this.#retries({ kind: 'reset', gotBytes, sent: !unsent })) return;
     if (problem.kind === 'protocol') return this.#fail({ kind: 'bad-response', cause: problem.details });
     this.#fail(
       cut
-        ? { kind: 'bad-response', cause: `it ended inside the ${this.#headSeen ? 'body' : 'head'}` }
+        ? { kind: 'bad-response', cause: `it ended inside the ${where}` }
         : { kind: 'reset-before-response', cause: problem.cause },
     );
+  }
+
+  /** It was taken back: nobody has seen it. */
+  #forgetResponse(): void {
+    const { x } = this.#stream;
+    this.#headSeen = false;
+    x.status = x.bytesSent = x.responseHeadBytes = 0;
   }
 
   /** A kept connection closed just as we used it: nothing of the answer came, so what is safe to repeat is repeated. */

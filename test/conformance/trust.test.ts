@@ -143,9 +143,20 @@ const BETWEEN: readonly (readonly [id: string, what: string, fields: string, wan
   ],
 ];
 
+/** What the application says of a certificate is no proof to the next sidecar either (Envoy's default: SANITIZE). */
+const OWN: typeof EDGE = [
+  [
+    'B4',
+    'a certificate',
+    'X-Forwarded-Client-Cert: URI=spiffe://x\r\nX-Forwarded-For: 9.9.9.9\r\n',
+    { 'x-forwarded-client-cert': null, 'x-forwarded-for': '9.9.9.9', 'x-forwarded-proto': 'http' },
+  ],
+];
+
 for (const [direction, rows] of [
   ['gateway', EDGE],
   ['inbound', BETWEEN],
+  ['outbound', OWN],
 ] as const) {
   describe(`of what comes to a listener that is ${direction}:`, () => {
     let place: Place;

@@ -63,6 +63,18 @@ describe('an HTTP/1.1 exchange', () => {
     assert.match(half.text, /^HTTP\/1\.1 403 [^]*\r\nconnection: close\r\n/);
   });
 
+  test('of an answer that was taken back nothing is told: its origin broke it off in the turn it came', async () => {
+    // Head and bad chunk come in one read, so that nothing of it has left when it turns out to be broken.
+    const broken = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nsome\r\nno size\r\n';
+    await using origin = await rawOrigin((socket) => void socket.on('data', () => socket.write(broken)));
+    await using proxy = await startProxy({ endpoints: { origin: [endpoint(origin.port)] } });
+    const { text } = await exchange(proxy.port, 'GET / HTTP/1.1\r\nHost: origin\r\n\r\n', /\r\n\r\n[^]+$/);
+    assert.match(text, /^HTTP\/1\.1 502 /);
+    const [line] = await proxy.log();
+    const body = text.slice(text.indexOf('\r\n\r\n') + 4);
+    assert.deepEqual([line!['response_code'], line!['bytes_sent']], [502, body.length]);
+  });
+
   test('answers pipelined requests in order on one connection', async () => {
     let n = 0;
     await using origin = await rawOrigin((socket) => {
