@@ -46,6 +46,7 @@ export const BEHAVIOURS: Readonly<Record<string, Behaviour>> = {
   },
   'status-500': reply(text('500 Internal Server Error', 'boom')),
   'status-503': reply(text('503 Service Unavailable', 'busy')),
+  overloaded: reply(text('503 Service Unavailable', 'busy', ['x-envoy-overloaded: true'])),
   'status-unknown': reply(text('299 Odd', 'odd')),
   chunked: reply('HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n'),
   'chunked-trailers': reply(

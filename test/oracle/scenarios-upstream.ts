@@ -126,6 +126,10 @@ routes:
         it: 'a 500 that stays a 500 after the retries is passed on with URX',
         send: behave('per-try.oracle', 'status-500'),
       },
+      {
+        it: 'a 503 of an overloaded proxy is tried again like any other',
+        send: behave('per-try.oracle', 'overloaded'),
+      },
     ],
   },
   {
