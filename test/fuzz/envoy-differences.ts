@@ -11,6 +11,11 @@ const STRICTER: readonly Known[] = [
     'Envoy takes a line feed alone for a line end (RFC 9112 section 2.2 lets it)',
     /(?:^|[^\r])\n/,
   ],
+  [
+    'stricter, unfinished head',
+    'Envoy passes over carriage returns before a request, and answers one of HTTP/0.9 with 426',
+    /^[\r\n]*[A-Z]+ [^\r\n ]+\r\n/,
+  ],
   ['stricter, http1.bare_line_feed', 'the same', /(?:^|[^\r])\n/],
   [
     'stricter, http1.invalid_header_value',
