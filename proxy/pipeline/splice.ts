@@ -50,6 +50,7 @@ export function splice(env: Environment, a: End, b: End, { idle, passed, ended }
       else passed(0, bytes.length);
       if (!to.write(bytes)) from.pause();
     };
+    let saidGoodBye = false;
     from.setKeepAlive(true, KEEP_ALIVE_MS);
     from.resume();
     if (early !== null && early.length > 0) pass(early);
@@ -61,6 +62,7 @@ export function splice(env: Environment, a: End, b: End, { idle, passed, ended }
     from.on('end', () => {
       by ??= side;
       activeMs = env.clock.now();
+      saidGoodBye = true;
       to.end();
       if (limit === 0) watch(HALF_OPEN_MS);
     });
@@ -74,7 +76,8 @@ export function splice(env: Environment, a: End, b: End, { idle, passed, ended }
     });
     from.on('close', () => {
       by ??= side;
-      if (!from.readableEnded) to.destroy();
+      // Also when its good-bye came, and it was closed for it, before the two were joined.
+      if (!saidGoodBye) to.destroy();
       if (--open > 0) return;
       timer?.cancel();
       env.tunnels.delete(tunnel);
