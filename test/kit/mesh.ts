@@ -108,7 +108,11 @@ export async function startMesh({ empty = false, args = [] }: MeshOptions = {}):
 export function run(file: string, args: readonly string[], input?: string): Promise<Ran> {
   return new Promise((resolve, reject) => {
     // No kubeconfig of this machine, nor a proxy, may lead it elsewhere.
-    const env = { PATH: process.env['PATH'], HOME: process.env['HOME'], KUBECONFIG: join(tmpdir(), 'lateen-no-kubeconfig') };
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: process.env['HOME'],
+      KUBECONFIG: join(tmpdir(), 'lateen-no-kubeconfig'),
+    };
     const child = spawn(file, args, { cwd: ROOT, env, stdio: ['pipe', 'pipe', 'pipe'] });
     let stdout = '';
     let stderr = '';
