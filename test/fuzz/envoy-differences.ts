@@ -49,9 +49,24 @@ const KINDER: readonly Known[] = [
     /connection:/i,
   ],
   [
-    'kinder, Envoy refuses, 403 upgrade_failed',
+    'kinder, Envoy refuses, 403 ',
     'HTTP/1.0 knows no upgrade: the field is to be ignored (RFC 9110 section 7.8); Envoy refuses the request',
     /^(?:\r\n)?[A-Z]+ \S+ HTTP\/1\.0\r\n/,
+  ],
+  [
+    'kinder, Envoy refuses, 400 missing_host_header',
+    'Envoy takes Host away when Connection names it, and misses it then; it is not for this hop only, and stays',
+    /\nconnection:[^\r]*host/i,
+  ],
+  [
+    'kinder, Envoy refuses, 404 absolute_path_rejected',
+    'a scheme is blind to case (RFC 3986 section 3.1); Envoy takes one with a capital for no scheme',
+    /^(?:\r\n)?[A-Z]+ (?!https?:)[Hh][Tt][Tt][Pp][Ss]?:\/\//,
+  ],
+  [
+    'kinder, Envoy refuses, 400 ',
+    'a colon that Connection names is no field and takes nothing away; Envoy refuses the request',
+    /\nconnection:[^\r]*:/i,
   ],
   ['another target', 'a dot segment by escapes and with parameters: Envoy leaves `..;` to the next server', /%2e.*;/i],
 ];
