@@ -10,9 +10,8 @@ import { barChart } from '../plot/bars.ts';
 import { freePort, listening, scratchFolder, start } from '../process.ts';
 import { medianOf } from '../statistics.ts';
 import type { Running } from '../targets/candidate.ts';
-import { CONTENDERS } from '../targets/contender.ts';
 import { FULL } from './jobs.ts';
-import { employ, type Lab } from './lab.ts';
+import { employAll, type Lab } from './lab.ts';
 import { absentLines, picture, type Absent, type Suite } from './suite.ts';
 
 type Who = 'lateen' | 'envoy';
@@ -53,16 +52,7 @@ async function run(lab: Lab): Promise<BodiesData> {
   const program = fileURLToPath(new URL('../targets/body-origin.ts', import.meta.url));
   const child = stack.use(start('load', [process.execPath, program, address, String(port), String(BYTES)]));
   await listening(child, address, port);
-  const absent: Absent[] = [];
-  const proxies: { who: Who; running: Running }[] = [];
-  for (const contender of CONTENDERS) {
-    const why = contender.missing();
-    if (why !== null) absent.push({ who: contender.id, why });
-    else {
-      const origin = { host: address, port };
-      proxies.push({ who: contender.id, running: stack.use(await employ(lab, contender, { job: FULL, origin })) });
-    }
-  }
+  const { proxies, absent } = await employAll(lab, stack, { job: FULL, origin: { host: address, port } });
   const load = ({ target }: Running, way: Way, s: number): ReturnType<typeof wrk> =>
     way === 'download'
       ? wrk(binary, { ...target, path: '/download' }, CONNECTIONS, s)

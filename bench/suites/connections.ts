@@ -6,9 +6,8 @@ import { loaded, saturate, type Loaded } from '../measure.ts';
 import { lineChart } from '../plot/lines.ts';
 import { growth } from '../statistics.ts';
 import type { Running } from '../targets/candidate.ts';
-import { CONTENDERS } from '../targets/contender.ts';
 import { FULL } from './jobs.ts';
-import { employ, type Lab } from './lab.ts';
+import { employAll, type Lab } from './lab.ts';
 import { absentLines, picture, type Absent, type Suite } from './suite.ts';
 
 type Who = 'lateen' | 'envoy';
@@ -40,13 +39,7 @@ export const CONNECTIONS: Suite<ConnectionsData> = {
 
 async function run(lab: Lab): Promise<ConnectionsData> {
   await using stack = new AsyncDisposableStack();
-  const absent: Absent[] = [];
-  const proxies: { who: Who; running: Running }[] = [];
-  for (const contender of CONTENDERS) {
-    const why = contender.missing();
-    if (why !== null) absent.push({ who: contender.id, why });
-    else proxies.push({ who: contender.id, running: stack.use(await employ(lab, contender, { job: FULL })) });
-  }
+  const { proxies, absent } = await employAll(lab, stack, { job: FULL });
   for (const { running } of proxies) await saturate(running.target, lab, lab.warmUpSeconds);
   const rate = 2000;
   const seconds = lab.quick ? 1 : Math.max(3, lab.seconds);

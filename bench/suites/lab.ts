@@ -2,7 +2,7 @@
 import { answersLikeTheOrigin } from '../measure.ts';
 import { scratchFolder, type Role } from '../process.ts';
 import type { Place, Running } from '../targets/candidate.ts';
-import type { Contender } from '../targets/contender.ts';
+import { CONTENDERS, type Contender } from '../targets/contender.ts';
 import type { Job, Probe } from '../targets/job.ts';
 
 export type Lab = {
@@ -65,4 +65,22 @@ export async function employ(lab: Lab, contender: Contender, { first, ...work }:
     folder[Symbol.dispose]();
     throw cause;
   }
+}
+
+/** Who works, and who could not be had. */
+export type Staff = {
+  readonly proxies: readonly { readonly who: Contender['id']; readonly running: Running }[];
+  readonly absent: readonly { readonly who: string; readonly why: string }[];
+};
+
+/** Both of them on the same job, as long as `stack` lives; those that are not installed are named instead. */
+export async function employAll(lab: Lab, stack: AsyncDisposableStack, work: Work): Promise<Staff> {
+  const absent: { who: string; why: string }[] = [];
+  const proxies: { who: Contender['id']; running: Running }[] = [];
+  for (const contender of CONTENDERS) {
+    const why = contender.missing();
+    if (why !== null) absent.push({ who: contender.id, why });
+    else proxies.push({ who: contender.id, running: stack.use(await employ(lab, contender, work)) });
+  }
+  return { proxies, absent };
 }

@@ -4,10 +4,8 @@ import { fixedRate } from '../load/fixed-rate.ts';
 import { figure, markdown, ratio } from '../markdown.ts';
 import { lineChart } from '../plot/lines.ts';
 import { slope } from '../statistics.ts';
-import type { Running } from '../targets/candidate.ts';
-import { CONTENDERS } from '../targets/contender.ts';
 import { FULL } from './jobs.ts';
-import { employ, type Lab } from './lab.ts';
+import { employAll, type Lab } from './lab.ts';
 import { absentLines, picture, type Absent, type Suite } from './suite.ts';
 
 type Who = 'lateen' | 'envoy';
@@ -40,13 +38,7 @@ export const MEMORY: Suite<MemoryData> = {
 
 async function run(lab: Lab): Promise<MemoryData> {
   await using stack = new AsyncDisposableStack();
-  const absent: Absent[] = [];
-  const proxies: { who: Who; running: Running }[] = [];
-  for (const contender of CONTENDERS) {
-    const why = contender.missing();
-    if (why !== null) absent.push({ who: contender.id, why });
-    else proxies.push({ who: contender.id, running: stack.use(await employ(lab, contender, { job: FULL })) });
-  }
+  const { proxies, absent } = await employAll(lab, stack, { job: FULL });
   const [rate, seconds] = [3000, lab.quick ? 3 : 60];
   lab.say(`${seconds} s of ${rate}/s to each at once`);
   const cells = await Promise.all(

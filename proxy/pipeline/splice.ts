@@ -51,7 +51,8 @@ export function splice(env: Environment, a: End, b: End, { idle, passed, ended }
       if (!to.write(bytes)) from.pause();
     };
     let saidGoodBye = false;
-    from.setKeepAlive(true, KEEP_ALIVE_MS);
+    // The other connection asks by itself (upstream/connect.ts).
+    if (side === 'a') from.setKeepAlive(true, KEEP_ALIVE_MS);
     from.resume();
     if (early !== null && early.length > 0) pass(early);
     from.on('data', pass);
