@@ -9,7 +9,7 @@ const MOST_THROWS = 10;
 
 const port = parentPort!;
 const plane = createDataPlane(workerData as WorkerSetup, (message: FromWorker) => {
-  port.postMessage(message);
+  port.postMessage(message, message.kind === 'spans' ? [message.batch.json.buffer] : []);
   // Nothing keeps the thread alive after this but connections that are past their time.
   if (message.kind === 'drained') setImmediate(() => process.exit(0));
 });

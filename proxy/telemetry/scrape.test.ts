@@ -78,7 +78,7 @@ describe('from a worker to the scrape', () => {
     using mesh = joined();
     const spans = createSpanExporter({ collectors: ['http://127.0.0.1:1'], limit: 0 });
     exposeSpanStats(mesh.exposition.registry, spans);
-    spans.push({ count: 3, json: '{},{},{}' });
+    spans.push({ count: 3, json: new TextEncoder().encode('{},{},{}') });
     const families = parseExposition(await mesh.exposition.text());
     assert.deepEqual(families.get('lateen_spans_dropped_total')!.samples, [
       { name: 'lateen_spans_dropped_total', labels: { collector: 'http://127.0.0.1:1' }, value: 3 },

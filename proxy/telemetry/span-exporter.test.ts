@@ -7,7 +7,7 @@ import type { SpanBatch } from './spans.ts';
 
 const batch = (...names: string[]): SpanBatch => ({
   count: names.length,
-  json: names.map((name) => JSON.stringify({ name })).join(','),
+  json: new TextEncoder().encode(names.map((name) => JSON.stringify({ name })).join(',')),
 });
 
 /** A collector that answers as told, and remembers what it got. */

@@ -11,12 +11,12 @@ import type { SpanBatch } from './spans.ts';
 export type SpanExporterOptions = {
   /** Base URLs (`http://127.0.0.1:9411`) or full ones that end in `/api/v2/spans`. */
   readonly collectors: readonly string[];
-  /** Sent when so many spans wait, or after so long (Envoy's Zipkin tracer: 5, and a second here instead of five), ms. */
+  /** Sent when so many spans wait, or after so long (Envoy's Zipkin tracer: 5 spans, or five seconds), ms. A request costs the main thread as much as many spans do. */
   readonly flushSpans?: number;
   readonly flushMs?: number;
   /** Of a whole request, ms. */
   readonly timeoutMs?: number;
-  /** Of the spans that wait for one collector, characters. */
+  /** Of the spans that wait for one collector, bytes. */
   readonly limit?: number;
   /** Told when a collector begins to fail and when it works again; never of single failures in between. */
   readonly onState?: (collector: string, problem: string | null) => void;
@@ -36,7 +36,7 @@ export type SpanExporter = {
   close(): Promise<void>;
 };
 
-/** Largest request, characters; one collector request must not become the largest thing in memory. */
+/** Largest request, bytes; one collector request must not become the largest thing in memory. */
 const MAX_BODY = 1_048_576;
 const MAX_PAUSE_MS = 30_000;
 
@@ -74,7 +74,7 @@ export function createSpanExporter(options: SpanExporterOptions): SpanExporter {
 }
 
 /** Sends one request and answers its status. */
-type Post = (url: URL, body: string) => Promise<number>;
+type Post = (url: URL, body: Buffer) => Promise<number>;
 
 class Collector {
   readonly #shown: string;
@@ -92,7 +92,7 @@ class Collector {
   #closed = false;
 
   constructor(collector: string, post: Post, options: SpanExporterOptions) {
-    const { flushSpans = 50, flushMs = 1000, timeoutMs = 5000, limit = 8 * MAX_BODY, onState = () => {} } = options;
+    const { flushSpans = 256, flushMs = 1000, timeoutMs = 5000, limit = 8 * MAX_BODY, onState = () => {} } = options;
     this.#url = spansUrl(collector);
     this.#shown = `${this.#url.protocol}//${this.#url.host}`;
     this.#request = post;
@@ -143,7 +143,7 @@ class Collector {
 
   async #send(): Promise<void> {
     const taken = this.#take();
-    const problem = await this.#post(`[${taken.map((batch) => batch.json).join(',')}]`);
+    const problem = await this.#post(listOf(taken));
     const count = taken.reduce((sum, batch) => sum + batch.count, 0);
     if (problem === null) this.#sent += count;
     else this.#dropped += count;
@@ -165,7 +165,7 @@ class Collector {
   }
 
   /** Null, or what went wrong. Never rejects. */
-  async #post(body: string): Promise<string | null> {
+  async #post(body: Buffer): Promise<string | null> {
     try {
       const status = await this.#request(this.#url, body);
       return status < 300 ? null : `answered ${status}`;
@@ -174,6 +174,12 @@ class Collector {
     }
   }
 }
+
+const [OPEN, COMMA, CLOSE] = ['[', ',', ']'].map((mark) => Buffer.from(mark));
+
+/** A JSON list of all spans. */
+const listOf = (batches: readonly SpanBatch[]): Buffer =>
+  Buffer.concat([...batches.flatMap(({ json }, i) => [i === 0 ? OPEN! : COMMA!, json]), CLOSE!]);
 
 function spansUrl(collector: string): URL {
   const url = URL.parse(collector);

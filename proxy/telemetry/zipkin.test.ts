@@ -169,7 +169,7 @@ describe('span recorder', () => {
       batches.map(({ count }) => count),
       [2],
     );
-    assert.equal((JSON.parse(`[${batches[0]!.json}]`) as unknown[]).length, 2);
+    assert.equal((JSON.parse(`[${Buffer.from(batches[0]!.json).toString()}]`) as unknown[]).length, 2);
   });
 
   test('does not hold more than a batch', () => {
