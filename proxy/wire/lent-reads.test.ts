@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
-import { endLending, keep, poisonReads, Reads, writeLent } from './lent-reads.ts';
+import { keep, poisonReads, Reads, writeLent } from './lent-reads.ts';
 
 poisonReads();
 
@@ -98,6 +98,30 @@ describe('lent reads', () => {
     })();
   });
 
+  test('who fills its block reads into a large one, as long as there are some', () => {
+    const full = 'x'.repeat(65_536);
+    const handles = Array.from({ length: 40 }, () => new Handle());
+    for (const handle of handles) for (let n = 0; n < 3; n++) handle.read(full);
+    const large = handles.filter(({ buffer }) => buffer.length === 262_144);
+    assert.equal(large.length, 12);
+    assert.equal(new Set(large.map(({ buffer }) => buffer.buffer)).size, 12);
+    for (const handle of handles) handle.read('little');
+    assert.equal(new Set(handles.map(({ buffer }) => buffer.buffer)).size, 1);
+    const again = new Handle();
+    for (let n = 0; n < 3; n++) again.read(full);
+    assert.equal(again.buffer.length, 262_144);
+    again.read('little');
+  });
+
+  test('who is not taken from at once has no large one', () => {
+    const handle = new Handle();
+    const sink = new SlowSink();
+    handle.reads.onBytes = (bytes) => writeLent(sink, bytes);
+    for (let n = 0; n < 5; n++) handle.read('x'.repeat(65_536));
+    assert.equal(handle.buffer.length, 65_536);
+    sink.finish();
+  });
+
   test('a connection goes back to the common buffer when a message ends, or little comes', () => {
     const handle = new Handle();
     const common = handle.buffer;
@@ -121,20 +145,5 @@ describe('lent reads', () => {
     two.read(much('x'));
     three.read(much('x'));
     assert.notEqual(two.buffer, three.buffer);
-  });
-
-  test('after the lending the stream gets what stays its own, and says when it has enough', () => {
-    const handle = new Handle();
-    const pushed: Buffer[] = [];
-    endLending({ push: (bytes) => pushed.push(bytes) < 4 }, handle.reads);
-    assert.equal(handle.read('one'), true);
-    handle.read(much('2'));
-    handle.read(much('3'));
-    assert.equal(handle.read(much('4')), false);
-    handle.read(much('5'));
-    assert.deepEqual(
-      pushed.map((bytes) => bytes.toString('latin1', 0, 3)),
-      ['one', '222', '333', '444', '555'],
-    );
   });
 });

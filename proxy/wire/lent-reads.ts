@@ -13,12 +13,15 @@ const MUCH = 16_384;
 const LITTLE = 8192;
 /** Blocks that are kept for the next time: 4 MB a thread. */
 const MOST_FREE = 64;
+/** Block of a connection that fills the usual one while its bytes are taken at once: fewer, larger reads. There are only so many, 3 MB a thread. */
+const LARGE = 262_144;
+const MOST_LARGE = 12;
 
 /** Of all connections of this thread; nothing in it outlives the read that brought it. */
 const COMMON: Buffer = Buffer.allocUnsafeSlow(SIZE);
 
 class Block {
-  readonly bytes: Buffer = Buffer.allocUnsafeSlow(SIZE);
+  readonly bytes: Buffer;
   /** Writes under way that point into it. */
   holds = 0;
   /** A connection reads into it. */
@@ -27,14 +30,22 @@ class Block {
     this.holds--;
     giveBack(this);
   };
+
+  constructor(size: number) {
+    this.bytes = Buffer.allocUnsafeSlow(size);
+  }
 }
 
 const free: Block[] = [];
+const freeLarge: Block[] = [];
+/** Large blocks that exist. */
+let larges = 0;
 
 function giveBack(block: Block): void {
   if (block.holds > 0 || block.reading) return;
   if (poisoned) block.bytes.fill(POISON);
-  if (free.length < MOST_FREE) free.push(block);
+  if (block.bytes.length === LARGE) freeLarge.push(block);
+  else if (free.length < MOST_FREE) free.push(block);
 }
 
 const POISON = 0xdd;
@@ -90,6 +101,9 @@ export class Reads {
       this.#use(null);
     } else if (block.holds > 0) {
       this.#use(take());
+    } else if (length === SIZE && block.bytes.length === SIZE) {
+      const large = takeLarge();
+      if (large !== null) this.#use(large);
     }
     return more !== false;
   }
@@ -112,8 +126,19 @@ export class Reads {
   }
 }
 
+/** Null: all of them are in use. */
+function takeLarge(): Block | null {
+  let block = freeLarge.pop() ?? null;
+  if (block === null && larges < MOST_LARGE) {
+    larges++;
+    block = new Block(LARGE);
+  }
+  if (block !== null) block.reading = true;
+  return block;
+}
+
 function take(): Block {
-  const block = free.pop() ?? new Block();
+  const block = free.pop() ?? new Block(SIZE);
   block.reading = true;
   return block;
 }
@@ -144,14 +169,4 @@ export function writeLent(sink: Sink, bytes: Buffer): boolean {
   }
   block.holds++;
   return sink.write(piece, block.release);
-}
-
-/** The connection becomes a plain stream again, for a tunnel: what it reads is pushed into it, until it wants no more. */
-export function endLending(stream: { push(bytes: Buffer): boolean }, reads: Reads): void {
-  reads.onBytes = (bytes) => {
-    if (current === null || bytes.length < MUCH) return stream.push(keep(bytes));
-    // Given away for good: the stream does not tell when it is done with it.
-    current.holds++;
-    return stream.push(bytes);
-  };
 }

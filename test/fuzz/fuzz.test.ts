@@ -12,7 +12,14 @@ import { shrink } from './shrink.ts';
 import { formFault } from './strict-form.ts';
 
 /** Cases of each lane. */
-const CASES: Readonly<Record<string, number>> = { parsers: 800, requests: 250, responses: 250, tunnels: 60, envoy: 0 };
+const CASES: Readonly<Record<string, number>> = {
+  parsers: 800,
+  requests: 250,
+  responses: 250,
+  tunnels: 60,
+  openings: 500,
+  envoy: 0,
+};
 
 describe('the first cases of', () => {
   let lanes: Lane[] = [];

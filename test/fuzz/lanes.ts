@@ -1,6 +1,7 @@
 /** Every lane there is, by name. */
 import { envoyLane } from './envoy.ts';
 import type { Lane } from './lane.ts';
+import { openingLane } from './openings.ts';
 import { parserLane } from './parsers.ts';
 import { requestLane } from './requests.ts';
 import { responseLane } from './responses.ts';
@@ -11,6 +12,7 @@ const LANES: Readonly<Record<string, () => Lane | null | Promise<Lane | null>>> 
   requests: requestLane,
   responses: responseLane,
   tunnels: tunnelLane,
+  openings: openingLane,
   envoy: envoyLane,
 };
 

@@ -19,7 +19,7 @@ export const USAGE = `npm run fuzz -- [options]
   --minutes N       how long (default 1; fractions are fine)
   --seed S          the same seed draws the same cases (default: the time)
   --workers N       processes (default 2)
-  --lanes a,b       only these: parsers, requests, responses, tunnels, envoy
+  --lanes a,b       only these: parsers, requests, responses, tunnels, openings, envoy
   --out FILE        the summary as JSON
   --findings DIR    where reproducers go (default .lateen/fuzz)
   --replay FILE     run one reproducer again

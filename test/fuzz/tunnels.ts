@@ -71,7 +71,9 @@ async function startTunnelPlace(): Promise<Place> {
   const proxy = await startProxy({
     clusters: [cluster('origin'), cluster('db', { protocol: 'tcp' })],
     endpoints: { origin: [endpoint(origin.port)], db: [endpoint(db.port)] },
-    listener: { forwardProxy: { connect: { 'db:3306': clusterName('db') }, unknown: 'REGISTRY_ONLY' } },
+    listener: {
+      forwardProxy: { connect: { 'db:3306': [{ cluster: clusterName('db'), weight: 1 }] }, unknown: 'REGISTRY_ONLY' },
+    },
   });
   await proxy.apply({ telemetry: { tracingPercent: 0, accessLog: false } });
   const place: Place = {

@@ -41,7 +41,7 @@ const server = require('node:net').createServer().listen({ port: 0, host: proces
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
 });`;
 
-async function startBlackhole(host: string): Promise<AsyncDisposable & { place: Place }> {
+export async function startBlackhole(host: string): Promise<AsyncDisposable & { place: Place }> {
   const child = spawn(process.execPath, ['-e', SLEEPER, host], { stdio: ['ignore', 'pipe', 'inherit'] });
   const [line] = (await once(child.stdout, 'data')) as [Buffer];
   const place = { host, port: Number(line.toString()) };
