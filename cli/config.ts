@@ -11,6 +11,7 @@ import { port } from './flags.ts';
 import { columns, structured, withOutput, type OutputFlags } from './output.ts';
 import { proxiesOf } from './status.ts';
 import { routeRows } from './route-rows.ts';
+import { ruleRows } from './rule-rows.ts';
 
 type Flags = ApiFlags & OutputFlags & { readonly adminPort: number; readonly admin?: string };
 
@@ -46,10 +47,13 @@ export const command = (): Command =>
         );
         return;
       }
-      for (const name of part === 'all' ? PARTS.slice(0, 4) : [part])
+      for (const name of part === 'all' ? PARTS.slice(0, 4) : [part]) {
+        const rules = name === 'listeners' ? ruleRows(dump.listeners) : [];
         process.stdout.write(
-          `${part === 'all' ? `${name}\n` : ''}${columns(rowsOf(name, dump))}${part === 'all' ? '\n' : ''}`,
+          `${part === 'all' ? `${name}\n` : ''}${columns(rowsOf(name, dump))}` +
+            `${rules.length === 0 ? '' : `\n${columns(rules)}`}${part === 'all' ? '\n' : ''}`,
         );
+      }
     });
 
 async function adminOf(name: string, flags: Flags): Promise<string> {

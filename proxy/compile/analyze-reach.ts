@@ -6,7 +6,46 @@ import type { Findings } from './findings.ts';
 import { compileRouteMatch, isCatchAll } from './matches.ts';
 
 export function analyzeReach(f: Findings): void {
-  for (const { resource } of f.virtualServices) checkRules(f, resource, resource.spec?.http ?? []);
+  for (const { resource } of f.virtualServices) {
+    checkRules(f, resource, resource.spec?.http ?? []);
+    checkConnections(f, resource, 'tls', resource.spec?.tls ?? []);
+    checkConnections(f, resource, 'tcp', resource.spec?.tcp ?? []);
+  }
+}
+
+/** Of rules for connections only those are compared that are written alike (analyzeUnreachableTLSRules, analyzeUnreachableTCPRules). */
+function checkConnections(
+  f: Findings,
+  resource: Resource,
+  kind: 'tls' | 'tcp',
+  rules: readonly { readonly match?: readonly object[] }[],
+): void {
+  const earlier = new Map<string, number>();
+  let open = false;
+  for (const [i, { match: matches = [] }] of rules.entries()) {
+    const path = `spec.${kind}[${i}]`;
+    const unused = (reason: string): void =>
+      f.problems.add('warning', resource, path, `VirtualService rule #${i} not used (${reason}).`, 'IST0130');
+    if (matches.length === 0 || open) {
+      if (open)
+        unused(
+          matches.length === 0 ? 'only the last rule can have no matches' : 'route without matches defined before',
+        );
+      open = true;
+      continue;
+    }
+    const taken = matches.filter((match, j) => {
+      const key = JSON.stringify(ordered(match));
+      const by = earlier.get(key);
+      if (by === undefined) earlier.set(key, i);
+      else {
+        const message = `VirtualService rule #${i} match #${j} is not used (duplicate/overlapping match in rule #${by}).`;
+        f.problems.add('warning', resource, `${path}.match[${j}]`, message, 'IST0131');
+      }
+      return by !== undefined;
+    });
+    if (taken.length === matches.length) unused('all matches used by prior rules');
+  }
 }
 
 /** Everything about the caller and the port, which narrows a match before any request comes. */

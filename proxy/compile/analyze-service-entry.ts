@@ -1,11 +1,15 @@
-/** ServiceEntries whose TCP ports can only be told apart by an address they do not give (IST0134). */
+/** ServiceEntries that nothing tells apart: ports that need an address (IST0134), one host with several protocols (IST0177). */
+import type { Resource } from '../istio/resource.ts';
 import type { ServiceEntrySpec } from '../istio/service-entry.ts';
-import type { Findings } from './findings.ts';
+import { fullName, type Findings } from './findings.ts';
 
 const BY_NAME = new Set(['HTTP', 'HTTPS', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TLS']);
 
+type Entry = Resource<ServiceEntrySpec>;
+
 export function analyzeServiceEntries(f: Findings): void {
-  for (const entry of f.resources.list<ServiceEntrySpec>('ServiceEntry')) {
+  const entries = f.resources.list<ServiceEntrySpec>('ServiceEntry');
+  for (const entry of entries) {
     if ((entry.spec.addresses?.length ?? 0) > 0) continue;
     for (const [i, port] of (entry.spec.ports ?? []).entries()) {
       if (BY_NAME.has((port.protocol ?? '').toUpperCase())) continue;
@@ -13,4 +17,34 @@ export function analyzeServiceEntries(f: Findings): void {
       f.problems.add('warning', entry, `spec.ports[${i}].protocol`, message, 'IST0134');
     }
   }
+  for (const entry of entries) checkProtocols(f, entry, entries);
 }
+
+/** Each entry is told once, of the first host and port. */
+function checkProtocols(f: Findings, entry: Entry, all: readonly Entry[]): void {
+  for (const host of entry.spec.hosts) {
+    for (const [i, { number }] of (entry.spec.ports ?? []).entries()) {
+      const rivals = all.filter((other) => other.spec.hosts.includes(host) && meet(entry, other));
+      const uses = rivals.flatMap((rival) =>
+        (rival.spec.ports ?? [])
+          .filter((port) => port.number === number)
+          .map((port) => ({ rival, protocol: (port.protocol ?? '').toUpperCase() })),
+      );
+      const protocols = [...new Set(uses.map((use) => use.protocol))].sort();
+      if (protocols.length < 2) continue;
+      const names = [...new Set(uses.map((use) => fullName(use.rival)))].sort().join(', ');
+      const message = `Multiple ServiceEntries (${names}) define the same host "${host}" and port ${number} with conflicting protocols (${protocols.join(', ')}).`;
+      f.problems.add('warning', entry, `spec.ports[${i}].protocol`, message, 'IST0177');
+      return;
+    }
+  }
+}
+
+/** Some namespace may see both. */
+function meet(a: Entry, b: Entry): boolean {
+  const [one, other] = [reach(a), reach(b)];
+  return one.has('*') || other.has('*') || !one.isDisjointFrom(other);
+}
+
+const reach = ({ spec, metadata }: Entry): ReadonlySet<string> =>
+  new Set(spec.exportTo?.length ? spec.exportTo.map((to) => (to === '.' ? metadata.namespace : to)) : ['*']);

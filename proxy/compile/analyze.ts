@@ -10,6 +10,7 @@ import { analyzeSelectors, analyzeSidecars } from './analyze-selector.ts';
 import { analyzeReach } from './analyze-reach.ts';
 import { analyzeVirtualServices } from './analyze-virtual-service.ts';
 import { analyzeServiceEntries } from './analyze-service-entry.ts';
+import { analyzeTcpPorts } from './analyze-tcp-port.ts';
 import type { MeshSettings } from './defaults.ts';
 import { readFindings } from './findings.ts';
 import { separate } from './separate.ts';
@@ -20,6 +21,7 @@ const ANALYZERS = [
   analyzeDestinationRules,
   analyzeGateways,
   analyzeServiceEntries,
+  analyzeTcpPorts,
   analyzeSidecars,
   analyzeSelectors,
 ] as const;

@@ -6,10 +6,19 @@ import type { Cluster } from '../snapshot/cluster.ts';
 import type { SourceRef } from '../snapshot/route.ts';
 import { CLUSTER } from './defaults.ts';
 import type { DestinationRules, MergedRule } from './destination-rules.ts';
-import { dnsHosts } from './listed.ts';
+import { dnsHosts, dnsHostsSelected, targetNumber } from './listed.ts';
+import { hasLabels } from './matches.ts';
 import { sourceOf } from './problems.ts';
-import type { MeshService, ServicePort } from './services.ts';
-import { compileBalancing, compilePool, compileTls, effective } from './traffic-policy.ts';
+import type { MeshService, ServicePort } from './mesh-service.ts';
+import {
+  compileBalancing,
+  compilePool,
+  compileProxyProtocol,
+  compileTls,
+  compileTunnel,
+  effective,
+} from './traffic-policy.ts';
+import type { AddressBook } from './workloads.ts';
 
 /** A cluster and what its endpoints are drawn from. */
 export type Outbound = {
@@ -21,18 +30,35 @@ export type Outbound = {
 };
 
 export const PASSTHROUGH = clusterName('PassthroughCluster');
+export const INBOUND_PASSTHROUGH = clusterName('InboundPassthroughCluster');
 export const BLACK_HOLE = clusterName('BlackHoleCluster');
 
 /** `outbound|9080|v1|reviews.default.svc.cluster.local` */
 export const outboundName = (port: number, subset: string, host: string): ClusterName =>
   clusterName(`outbound|${port}|${subset}|${host}`);
 
-export function clustersOf(service: MeshService, rules: DestinationRules): readonly Outbound[] {
+export function clustersOf(service: MeshService, rules: DestinationRules, book: AddressBook): readonly Outbound[] {
   const rule = rules.find(service);
   return service.ports.flatMap((port) => [
-    outbound(service, port, rule, undefined),
-    ...(rule?.subsets ?? []).map((subset) => outbound(service, port, rule, subset)),
+    outbound(service, port, rule, undefined, book),
+    ...(rule?.subsets ?? []).map((subset) => outbound(service, port, rule, subset, book)),
   ]);
+}
+
+/** Of a service without an address of its own: connections that were made to one of its endpoints stay with that one. */
+export function originalCluster(
+  service: MeshService,
+  port: ServicePort,
+  rules: DestinationRules,
+  book: AddressBook,
+): Cluster {
+  const { cluster } = outbound(service, port, rules.find(service), undefined, book);
+  return {
+    ...cluster,
+    name: clusterName(`original|${port.number}||${service.host}`),
+    discovery: { kind: 'passthrough' },
+    balancing: { kind: 'PASSTHROUGH' },
+  };
 }
 
 function outbound(
@@ -40,10 +66,11 @@ function outbound(
   port: ServicePort,
   rule: MergedRule | null,
   subset: MergedRule['subsets'][number] | undefined,
+  book: AddressBook,
 ): Outbound {
   const name = outboundName(port.number, subset?.value.name ?? '', service.host);
   const level = effective(rule?.policy?.value, subset?.value.trafficPolicy, port.number);
-  const discovery = discoveryOf(service, port);
+  const discovery = discoveryOf(service, port, subset?.value.labels, book);
   const cluster: Cluster = {
     name,
     discovery,
@@ -52,7 +79,11 @@ function outbound(
     protocol: port.protocol === 'http' ? 'http' : 'tcp',
     balancing: discovery.kind === 'passthrough' ? { kind: 'PASSTHROUGH' } : compileBalancing(level.loadBalancer),
     ...compilePool(level.connectionPool),
-    tls: compileTls(level.tls),
+    tls: compileTls(level.tls, service.subjectAltNames),
+    sourceAddress: null,
+    proxyProtocol: compileProxyProtocol(level.proxyProtocol),
+    tunnel: compileTunnel((subset === undefined ? rule?.policy?.value : subset.value.trafficPolicy)?.tunnel),
+    mayPointInside: service.mayPointInside || !resolves(discovery),
     source: sourceFor(rule, subset),
   };
   return { cluster, service, port, labels: subset?.value.labels };
@@ -64,24 +95,43 @@ function sourceFor(rule: MergedRule | null, subset: MergedRule['subsets'][number
   return policy === null ? null : sourceOf(policy.resource, 'spec.trafficPolicy');
 }
 
-function discoveryOf(service: MeshService, port: ServicePort): Cluster['discovery'] {
-  switch (service.backing.kind) {
+function discoveryOf(
+  service: MeshService,
+  port: ServicePort,
+  labels: Readonly<Record<string, string>> | undefined,
+  book: AddressBook,
+): Cluster['discovery'] {
+  const { backing, selector } = service;
+  switch (backing.kind) {
     case 'slices':
     case 'listed':
     case 'selected':
       return { kind: 'endpoints' };
-    case 'dns':
-      return { kind: 'dns', hosts: dnsHosts(service.backing.endpoints, port) };
+    case 'dns': {
+      const { mode, endpoints } = backing;
+      if (endpoints !== null) return { kind: 'dns', mode, hosts: dnsHosts(endpoints, port, labels) };
+      const selected = book.inNamespace(service.namespace).filter((r) => hasLabels(r.labels, selector ?? {}));
+      return { kind: 'dns', mode, hosts: dnsHostsSelected(selected, port, labels) };
+    }
+    case 'dynamic-dns':
+      return { kind: 'dynamic-dns', port: targetNumber(port) };
     case 'passthrough':
       return { kind: 'passthrough' };
   }
 }
+
+const resolves = ({ kind }: Cluster['discovery']): boolean => kind === 'dns' || kind === 'dynamic-dns';
+
+/** No proxy in between, no address of its own. */
+const DIRECT = { sourceAddress: null, proxyProtocol: null, tunnel: null } as const;
 
 const PLAIN = {
   service: null,
   direction: 'outbound',
   protocol: 'http',
   ...compilePool(undefined),
+  ...DIRECT,
+  mayPointInside: true,
   tls: null,
   source: null,
 } as const;
@@ -93,6 +143,17 @@ export const passthroughCluster: Cluster = {
   discovery: { kind: 'passthrough' },
   balancing: { kind: 'PASSTHROUGH' },
 };
+
+/** What comes to a port of the workload that nobody has told of: to the address it was made to, from `sourceAddress`. */
+export const inboundPassthroughCluster = (sourceAddress: string | null): Cluster => ({
+  ...PLAIN,
+  name: INBOUND_PASSTHROUGH,
+  direction: 'inbound',
+  protocol: 'tcp',
+  discovery: { kind: 'passthrough' },
+  balancing: { kind: 'PASSTHROUGH' },
+  sourceAddress,
+});
 
 /** Nobody is there: what REGISTRY_ONLY sends unknown connections to. */
 export const blackHoleCluster: Cluster = {

@@ -28,6 +28,7 @@ const node = (changes: Partial<ProxyNode> = {}): ProxyNode => {
     trustDomain: 'cluster.local',
     rootNamespace: 'istio-system',
     portMap: {},
+    interception: 'NONE',
     appPorts: { '9080': { host: '127.0.0.1', port: 41234 } },
     ...changes,
   };

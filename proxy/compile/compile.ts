@@ -4,6 +4,7 @@ import type { Problem } from '../istio/problem.ts';
 import { ResourceSet } from '../istio/resource.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { Discovery } from '../snapshot/endpoints.ts';
+import type { NameTable } from '../snapshot/name-table.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { RouteTable } from '../snapshot/route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
@@ -16,6 +17,7 @@ import { freeze } from './freeze.ts';
 import { compileGateway } from './gateway.ts';
 import { compileInbound, type Inbound } from './inbound.ts';
 import { compileOutbound } from './outbound.ts';
+import { nameTable } from './name-table.ts';
 import { separate } from './separate.ts';
 import { compileTelemetry } from './telemetry.ts';
 import { workloadTable } from './workloads.ts';
@@ -24,6 +26,8 @@ export type CompileResult = {
   readonly snapshot: Snapshot;
   /** Endpoints and workloads: they change most often, and are no part of `snapshot.version`. */
   readonly discovery: Discovery;
+  /** For DNS capture; sidecars alone. */
+  readonly names: NameTable;
   /** What could not be done as written. An `error` never takes another resource down with it. */
   readonly problems: readonly Problem[];
 };
@@ -56,7 +60,8 @@ function attempt(
   const snapshot = assemble(c, parts, outbound);
   const endpoints = { ...endpointsOf(outbound, c.slices, c.book), ...inbound.endpoints };
   const discovery: Discovery = { endpoints: sorted(endpoints), workloads: workloadTable(c.book, node) };
-  return { snapshot, discovery: freeze(discovery), problems: [...before, ...c.problems.list] };
+  const names = node.role === 'sidecar' ? nameTable(c) : {};
+  return { snapshot, discovery: freeze(discovery), names, problems: [...before, ...c.problems.list] };
 }
 
 const NOTHING: Part = { listeners: [], tables: [], clusters: [] };
@@ -64,11 +69,15 @@ const NOTHING: Part = { listeners: [], tables: [], clusters: [] };
 /** A sidecar has those of every service it knows, a gateway those it routes to. */
 function outboundClusters(c: Context, parts: readonly Part[]): readonly Outbound[] {
   const all = c.registry.services.flatMap((service) =>
-    c.problems.guard(service.resource, [], () => clustersOf(service, c.destinationRules)),
+    c.problems.guard(service.resource, [], () => clustersOf(service, c.destinationRules, c.book)),
   );
   if (c.node.role === 'sidecar') return all;
   const named = new Set<string>();
   for (const table of parts.flatMap((p) => p.tables)) for (const name of clustersIn(table)) named.add(name);
+  for (const listener of parts.flatMap((p) => p.listeners)) {
+    if (listener.kind !== 'tcp') continue;
+    for (const { split } of listener.rules) for (const { cluster } of split) named.add(cluster);
+  }
   return all.filter(({ cluster }) => named.has(cluster.name));
 }
 

@@ -16,7 +16,8 @@ import { withMeshConfig } from './mesh-config.ts';
 import { meshRules, type MeshRules, visibleRules, type Bound } from './precedence.ts';
 import { Problems } from './problems.ts';
 import { destinationPort, registryFor, type Registry } from './registry.ts';
-import { readServices, type MeshService } from './services.ts';
+import type { MeshService } from './mesh-service.ts';
+import { readServices } from './services.ts';
 import { importsOf, sidecarFor, type Imports } from './visibility.ts';
 import { readWorkloads, type AddressBook } from './workloads.ts';
 

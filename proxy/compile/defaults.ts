@@ -49,6 +49,8 @@ export const CLUSTER = {
   idleTimeout: ms(3_600_000),
   // networking.v1alpha3 ConnectionPoolSettings.TCPSettings.idle_timeout: one hour; 0s turns it off.
   tcpIdleTimeout: ms(3_600_000),
+  // ConnectionPoolSettings.TCPSettings.max_connection_duration: none.
+  maxConnectionDuration: ms(0),
   // networking.v1alpha3 LoadBalancerSettings.simple: unset is LEAST_REQUEST.
   balancing: 'LEAST_REQUEST',
   maxConnections: UNLIMITED,

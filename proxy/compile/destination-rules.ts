@@ -4,7 +4,7 @@ import type { Resource, ResourceSet } from '../istio/resource.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import { HostMap, resolveHost } from './hosts.ts';
 import { hasLabels } from './matches.ts';
-import type { MeshService } from './services.ts';
+import type { MeshService } from './mesh-service.ts';
 import { exportedTo } from './visibility.ts';
 
 /** One or several DestinationRules for a host, merged: the first traffic policy, all subsets by name. */

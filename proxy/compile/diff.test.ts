@@ -24,6 +24,7 @@ const node: ProxyNode = {
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   portMap: {},
+  interception: 'NONE',
   appPorts: {},
 };
 
@@ -80,6 +81,6 @@ describe('what changed between two snapshots', () => {
   test('is everything when there was nothing before', () => {
     const diff = diffSnapshots(null, snapshotOf(''));
     assert.deepEqual(diff.listeners.added, ['outbound_15001', 'inbound_15006']);
-    assert.match(describeDiff(diff), /7 clusters added .* and 2 more/);
+    assert.match(describeDiff(diff), /8 clusters added .* and 3 more/);
   });
 });

@@ -1,4 +1,6 @@
 /** What changed between two snapshots, by name: for the log line that tells of a reload. */
+import type { Authz } from '../snapshot/authz.ts';
+import type { Listener } from '../snapshot/listener.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
 export type Changes = {
@@ -58,16 +60,30 @@ type Named = readonly (readonly [name: string, value: unknown])[];
 
 /** Without their policies, which are told apart. */
 const listenersOf = (snapshot: Snapshot | null): Named =>
-  (snapshot?.listeners ?? []).map((listener) => [listener.name, { ...listener, authz: null }]);
+  (snapshot?.listeners ?? []).map((listener) => [
+    listener.name,
+    JSON.stringify(listener, (key, value: unknown) => (key === 'authz' ? null : value)),
+  ]);
+
+/** Of a listener, and of each port that is redirected to it. */
+function authzOf(listener: Listener): readonly (Authz | null)[] {
+  if (listener.kind === 'tcp' || listener.captured === null) return [listener.authz];
+  const { ports, unknown } = listener.captured;
+  return [listener.authz, ...Object.values(ports).map((p) => p.authz), unknown.authz];
+}
 
 function policiesOf(snapshot: Snapshot | null): Named {
   const found = new Map<string, unknown[]>();
-  for (const { authz, name } of snapshot?.listeners ?? []) {
-    if (authz === null) continue;
-    for (const action of ['deny', 'allow', 'audit'] as const) {
-      for (const policy of authz[action]) {
-        const key = `${action.toUpperCase()} ${policy.namespace}/${policy.name}`;
-        found.set(key, [...(found.get(key) ?? []), [name, policy]]);
+  for (const listener of snapshot?.listeners ?? []) {
+    for (const [i, authz] of authzOf(listener).entries()) {
+      if (authz === null) continue;
+      for (const action of ['deny', 'allow', 'audit'] as const) {
+        for (const policy of authz[action]) {
+          const key = `${action.toUpperCase()} ${policy.namespace}/${policy.name}`;
+          const uses = found.get(key) ?? [];
+          found.set(key, uses);
+          uses.push([listener.name, i, policy]);
+        }
       }
     }
   }

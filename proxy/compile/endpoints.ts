@@ -1,11 +1,12 @@
 /** The endpoints of every cluster: those of the service's EndpointSlices, or those a ServiceEntry lists or selects. */
+import { parseAddress } from '../core/cidr.ts';
 import type { EndpointSliceFields } from '../istio/kubernetes.ts';
 import type { Resource, ResourceSet } from '../istio/resource.ts';
 import type { Endpoint } from '../snapshot/endpoints.ts';
 import type { Outbound } from './clusters.ts';
 import { listedAt, portNamed, targetNumber } from './listed.ts';
 import { hasLabels } from './matches.ts';
-import type { MeshService, ServicePort } from './services.ts';
+import type { MeshService, ServicePort } from './mesh-service.ts';
 import type { AddressBook } from './workloads.ts';
 
 type Slice = Resource & EndpointSliceFields;
@@ -72,7 +73,8 @@ function instances(
   };
   const { backing } = service;
   if (backing.kind === 'slices') sliceInstances(service, port, slices, book, note);
-  if (backing.kind === 'selected') selectedInstances(service, port, book, note);
+  if (backing.kind === 'selected' || (backing.kind === 'passthrough' && service.selector !== null))
+    selectedInstances(service, port, book, note);
   if (backing.kind === 'listed') {
     for (const e of backing.endpoints) {
       // A unix socket is no address; validation refuses names here.
@@ -80,10 +82,25 @@ function instances(
       note({ ...listedAt(e, port), address: e.address, healthy: true });
     }
   }
+  for (const entry of service.also) {
+    const own = entry.ports.find((p) => p.name === port.name) ?? entry.ports.find((p) => p.number === port.number);
+    if (own !== undefined) for (const e of instances(entry, own, slices, book)) note(e);
+  }
   return [...found.values()];
 }
 
 type Note = (e: Labelled) => void;
+
+/** Addresses of the endpoints of one port: where a service without an address of its own is met. */
+export function endpointAddresses(
+  service: MeshService,
+  port: ServicePort,
+  slices: SliceIndex,
+  book: AddressBook,
+): readonly string[] {
+  const all = instances(service, port, slices, book).map((e) => e.address);
+  return [...new Set(all)].filter((address) => parseAddress(address) !== null).sort();
+}
 
 function sliceInstances(
   service: MeshService,
@@ -119,7 +136,9 @@ function slicePort(slice: Slice, service: MeshService, port: ServicePort): numbe
 function selectedInstances(service: MeshService, port: ServicePort, book: AddressBook, note: Note): void {
   if (service.selector === null) return;
   for (const resident of book.inNamespace(service.namespace)) {
-    if (resident.ip === '' || !resident.ready || !hasLabels(resident.labels, service.selector)) continue;
+    if (!resident.ready || !hasLabels(resident.labels, service.selector)) continue;
+    // A WorkloadEntry may have a name for an address: that is for a resolution of DNS.
+    if (parseAddress(resident.ip) === null) continue;
     const { ip: address, labels, locality, weight } = resident;
     // Port names of a pod are the container's own; only a WorkloadEntry's are those of the ServiceEntry.
     const own = resident.kind === 'Pod' ? undefined : portNamed(resident.ports, port.name);

@@ -8,7 +8,8 @@ import type { MeshSettings } from './defaults.ts';
 import { HostMap, resolveHost } from './hosts.ts';
 import { hasLabels, resolveGateway } from './matches.ts';
 import { Problems } from './problems.ts';
-import { readServices, type MeshService } from './services.ts';
+import type { MeshService } from './mesh-service.ts';
+import { readServices } from './services.ts';
 import { readWorkloads } from './workloads.ts';
 
 export type Labels = Readonly<Record<string, string>>;

@@ -1,58 +1,24 @@
 /** What a gateway serves: the servers of the Gateways that select it, merged by port, with the VirtualServices bound to them. */
 import { tableName } from '../core/brand.ts';
-import type { GatewayServer, GatewaySpec } from '../istio/gateway.ts';
-import type { Resource } from '../istio/resource.ts';
 import type { Listener } from '../snapshot/listener.ts';
 import type { Route, RouteTable, VirtualHost } from '../snapshot/route.ts';
 import { compileAuthz } from './authz.ts';
 import { clusterFor, type Context, type Part } from './context.ts';
 import { REDIRECT_STATUS } from './defaults.ts';
-import { narrower } from './hosts.ts';
-import { hasLabels } from './matches.ts';
+import { domainsServed, serverHost, serverPorts, suffixOf, type Server, type ServerPort } from './gateway-servers.ts';
+import { tcpListener } from './gateway-tcp.ts';
 import { catchAllsLast, type Bound } from './precedence.ts';
 import { compileRoutes, direct } from './routes.ts';
 
-/** A server of a Gateway, and the gateway's name as VirtualServices refer to it. */
-type Server = {
-  readonly gateway: string;
-  readonly namespace: string;
-  readonly server: GatewayServer;
-};
-type Port = { readonly address: string; readonly port: number; readonly servers: Server[] };
-
 /** Without a server there is no listener: connections are refused, as with Envoy. */
 export function compileGateway(c: Context): Part {
-  const ports = portsOf(c);
-  return {
-    listeners: ports.map((p) => listenerOf(c, p)),
-    tables: ports.map((p) => tableOf(c, p)),
-    clusters: [],
-  };
+  const ports = serverPorts(c);
+  const http = ports.filter((p) => p.kind === 'http');
+  const listeners = ports.flatMap((p) => (p.kind === 'http' ? [listenerOf(c, p)] : tcpListener(c, p)));
+  return { listeners, tables: http.map((p) => tableOf(c, p)), clusters: [] };
 }
 
-/** HTTP is what gateways serve; validation refuses the other protocols with the reason. */
-const SERVED = new Set(['HTTP', 'HTTP2', 'GRPC', 'GRPC-WEB']);
-
-function portsOf(c: Context): readonly Port[] {
-  const ports = new Map<string, Port>();
-  for (const gateway of c.resources.list<GatewaySpec>('Gateway')) {
-    if (!hasLabels(c.node.labels, gateway.spec?.selector)) continue;
-    for (const server of gateway.spec?.servers ?? []) {
-      if (!SERVED.has(server.port.protocol.toUpperCase())) continue;
-      const number = c.node.portMap[server.port.number] ?? server.port.number;
-      const address = server.bind ?? c.node.bind ?? c.node.ip;
-      const key = `${address} ${number}`;
-      const port = ports.get(key) ?? { address, port: number, servers: [] };
-      ports.set(key, port);
-      port.servers.push({ gateway: nameOf(gateway), namespace: gateway.metadata.namespace, server });
-    }
-  }
-  return [...ports.values()].sort((a, b) => a.port - b.port || (a.address < b.address ? -1 : 1));
-}
-
-const nameOf = ({ metadata }: Resource): string => `${metadata.namespace}/${metadata.name}`;
-
-function listenerOf(c: Context, p: Port): Listener {
+function listenerOf(c: Context, p: ServerPort): Listener {
   return {
     kind: 'http',
     name: `gateway_${suffixOf(c, p, '_')}`,
@@ -64,17 +30,14 @@ function listenerOf(c: Context, p: Port): Listener {
     tables: {},
     fallback: tableFor(c, p),
     forwardProxy: null,
+    captured: null,
   };
 }
 
 /** `http.8080`, as Istio names it. */
-const tableFor = (c: Context, p: Port) => tableName(`http.${suffixOf(c, p, '.')}`);
+const tableFor = (c: Context, p: ServerPort) => tableName(`http.${suffixOf(c, p, '.')}`);
 
-/** A port that is bound to an address of its own says so. */
-const suffixOf = (c: Context, { address, port }: Port, separator: string): string =>
-  address === (c.node.bind ?? c.node.ip) ? `${port}` : `${address}${separator}${port}`;
-
-function tableOf(c: Context, p: Port): RouteTable {
+function tableOf(c: Context, p: ServerPort): RouteTable {
   const { port, servers } = p;
   const domains = new Map<string, Route[]>();
   for (const rules of c.virtualServices) {
@@ -91,31 +54,6 @@ function tableOf(c: Context, p: Port): RouteTable {
     routes: catchAllsLast(routes),
   }));
   return { name: tableFor(c, p), virtualHosts: virtualHosts.filter((h) => h.routes.length > 0) };
-}
-
-/** What both the VirtualService and a server name; `namespace/host` of a server lets in only that namespace's. */
-function domainsServed(rules: Bound, servers: readonly Server[]): ReadonlySet<string> {
-  const domains = new Set<string>();
-  const owner = rules.resource.metadata.namespace;
-  for (const { server, namespace } of servers) {
-    if (server.tls?.httpsRedirect === true) continue;
-    for (const text of server.hosts) {
-      const { scope, host } = serverHost(text, namespace);
-      if (scope !== '*' && scope !== owner) continue;
-      for (const wanted of rules.hosts) {
-        const domain = narrower(wanted, host);
-        if (domain !== null) domains.add(domain);
-      }
-    }
-  }
-  return domains;
-}
-
-function serverHost(text: string, namespace: string): { readonly scope: string; readonly host: string } {
-  const slash = text.indexOf('/');
-  if (slash < 0) return { scope: '*', host: text.toLowerCase() };
-  const scope = text.slice(0, slash);
-  return { scope: scope === '.' ? namespace : scope, host: text.slice(slash + 1).toLowerCase() };
 }
 
 /** The rules as they are at each port number that leads here (`80` and `8080` may be one listener). */

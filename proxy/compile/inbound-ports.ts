@@ -4,11 +4,12 @@ import type { SidecarIngress } from '../istio/sidecar.ts';
 import type { SourceRef } from '../snapshot/route.ts';
 import { inboundPool } from './clusters.ts';
 import type { Context } from './context.ts';
+import { isRedirected } from './interception.ts';
 import { portNamed } from './listed.ts';
 import { hasLabels } from './matches.ts';
 import { sourceOf } from './problems.ts';
 import { protocolNamed } from './protocol.ts';
-import type { MeshService, ServicePort } from './services.ts';
+import type { MeshService, ServicePort } from './mesh-service.ts';
 
 export type InboundPort = {
   /** Of the workload. */
@@ -74,8 +75,8 @@ function ofService(c: Context, number: number, service: MeshService | null, port
     protocol: protocol === 'http' ? 'http' : 'tcp',
     service,
     servicePort: port?.number ?? null,
-    target: own ?? { host: '127.0.0.1', port: number },
-    bind: own === undefined ? null : c.node.ip,
+    target: own ?? { host: isRedirected(c.node) ? c.node.ip : '127.0.0.1', port: number },
+    bind: own === undefined || isRedirected(c.node) ? null : c.node.ip,
     pool: poolOf(c, service, port),
   };
 }
@@ -105,7 +106,8 @@ function ofIngress(
     if (c.sidecar !== null) c.problems.warning(c.sidecar, `${path}.defaultEndpoint`, message);
     return null;
   }
-  const own = ingress.bind ?? (ingress.captureMode === 'NONE' ? c.node.ip : base.bind);
+  const explicit = ingress.captureMode === 'NONE';
+  const own = isRedirected(c.node) && !explicit ? null : (ingress.bind ?? (explicit ? c.node.ip : base.bind));
   const pool = ingress.connectionPool;
   const source = c.sidecar === null ? null : sourceOf(c.sidecar, `${path}.connectionPool`);
   return {

@@ -1,12 +1,16 @@
 /** Endpoints that a ServiceEntry lists: where each one is for a port of the service. */
 import type { WorkloadEntrySpec } from '../istio/workload-entry.ts';
-import type { ServicePort } from './services.ts';
+import { hasLabels } from './matches.ts';
+import type { ServicePort } from './mesh-service.ts';
+import type { Resident } from './workloads.ts';
+
+type Labels = Readonly<Record<string, string>>;
 
 export type Listed = {
   readonly port: number;
   readonly weight: number;
   readonly locality: string;
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels: Labels;
 };
 
 export const targetNumber = (port: ServicePort): number =>
@@ -26,12 +30,28 @@ export function listedAt(e: WorkloadEntrySpec, port: ServicePort): Listed {
   };
 }
 
+type Name = { readonly host: string; readonly port: number; readonly weight: number };
+
+/** Of those that carry the labels; addresses may stand among the names. */
 export const dnsHosts = (
   endpoints: readonly WorkloadEntrySpec[],
   port: ServicePort,
-): readonly { readonly host: string; readonly port: number; readonly weight: number }[] =>
+  wanted: Labels | undefined,
+): readonly Name[] =>
   endpoints.flatMap((e) => {
-    if (e.address === undefined) return [];
-    const { port: number, weight } = listedAt(e, port);
-    return [{ host: e.address.toLowerCase(), port: number, weight }];
+    if (e.address === undefined || e.address.startsWith('unix:')) return [];
+    const { port: number, weight, labels } = listedAt(e, port);
+    return hasLabels(labels, wanted) ? [{ host: e.address.toLowerCase(), port: number, weight }] : [];
+  });
+
+/** The same of the workloads that a selector means. */
+export const dnsHostsSelected = (
+  residents: readonly Resident[],
+  port: ServicePort,
+  wanted: Labels | undefined,
+): readonly Name[] =>
+  residents.flatMap((r) => {
+    if (r.ip === '' || r.ip.startsWith('unix:') || !r.ready || !hasLabels(r.labels, wanted)) return [];
+    const own = r.kind === 'Pod' ? undefined : portNamed(r.ports, port.name);
+    return [{ host: r.ip.toLowerCase(), port: own ?? targetNumber(port), weight: r.weight }];
   });

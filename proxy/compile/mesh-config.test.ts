@@ -21,6 +21,7 @@ const node: ProxyNode = {
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   portMap: {},
+  interception: 'NONE',
   appPorts: {},
 };
 

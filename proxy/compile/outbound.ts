@@ -1,14 +1,17 @@
 /** What a sidecar does with its application's requests: one proxy listener, and a route table for each port of a service. */
-import { tableName, type ClusterName, type TableName } from '../core/brand.ts';
-import type { ForwardProxy } from '../snapshot/listener.ts';
+import { tableName, type TableName } from '../core/brand.ts';
+import type { ForwardProxy, TcpShare } from '../snapshot/listener.ts';
 import type { Route, RouteTable, VirtualHost } from '../snapshot/route.ts';
-import { blackHoleCluster, outboundName, PASSTHROUGH, passthroughCluster } from './clusters.ts';
+import { captureOutbound } from './captured.ts';
+import { blackHoleCluster, PASSTHROUGH, passthroughCluster } from './clusters.ts';
 import { clusterFor, type Context, type Part } from './context.ts';
 import { domainsOf, hostMatches, isWildcard } from './hosts.ts';
+import { proxyAddress } from './interception.ts';
 import type { Place } from './matches.ts';
+import { outboundPolicy } from './outbound-policy.ts';
 import { compileRoutes, defaultRoute, direct, plainRoute } from './routes.ts';
-import type { MeshService } from './services.ts';
-import { tcpSplit } from './tcp.ts';
+import type { MeshService } from './mesh-service.ts';
+import { namedSplits } from './tcp.ts';
 
 /** Of requests to a port that no service has. */
 const UNKNOWN = tableName('unknown');
@@ -29,12 +32,13 @@ export function compileOutbound(c: Context): Part {
   tables.push(tableOf(c, UNKNOWN, []));
   const names: Record<string, TableName> = {};
   for (const port of hosts.keys()) names[port] = tableName(String(port));
+  const { captured, clusters } = captureOutbound(c, names);
   return {
     listeners: [
       {
         kind: 'http',
         name: `outbound_${c.mesh.ports.outbound}`,
-        address: c.node.ip,
+        address: proxyAddress(c.node),
         port: c.mesh.ports.outbound,
         direction: 'outbound',
         authz: null,
@@ -42,17 +46,12 @@ export function compileOutbound(c: Context): Part {
         tables: names,
         fallback: UNKNOWN,
         forwardProxy: compileConnect(c),
+        captured,
       },
     ],
     tables,
-    clusters: [passthroughCluster, blackHoleCluster],
+    clusters: [passthroughCluster, blackHoleCluster, ...clusters],
   };
-}
-
-/** What the Sidecar that applies says, else the mesh. An object without a mode is REGISTRY_ONLY (proto default). */
-export function outboundPolicy(c: Context): 'ALLOW_ANY' | 'REGISTRY_ONLY' {
-  const own = c.sidecar?.spec?.outboundTrafficPolicy;
-  return own === undefined ? c.mesh.outboundTrafficPolicy : (own.mode ?? 'REGISTRY_ONLY');
 }
 
 /** A table whose last virtual host takes every unknown name. A domain belongs to the first virtual host that has it. */
@@ -66,8 +65,9 @@ export function tableOf(c: Context, name: TableName, hosts: readonly VirtualHost
 }
 
 function unknownHost(c: Context): VirtualHost {
-  return outboundPolicy(c) === 'ALLOW_ANY'
-    ? { name: 'allow_any', domains: ['*'], routes: [plainRoute('allow_any', PASSTHROUGH, 'allow_any')] }
+  const { mode, proxy } = outboundPolicy(c);
+  return mode === 'ALLOW_ANY'
+    ? { name: 'allow_any', domains: ['*'], routes: [plainRoute('allow_any', proxy ?? PASSTHROUGH, 'allow_any')] }
     : { name: 'block_all', domains: ['*'], routes: [direct('block_all', 'block_all', BAD_GATEWAY)] };
 }
 
@@ -114,17 +114,20 @@ function unregistered(c: Context): readonly VirtualHost[] {
   });
 }
 
-/** CONNECT reaches services that speak TCP or TLS, under every name they answer to. */
+/** CONNECT reaches services that speak TCP or TLS, under every name they answer to; by an address, what is captured tells. */
 function compileConnect(c: Context): ForwardProxy {
-  const connect: Record<string, ClusterName> = {};
+  const connect: Record<string, readonly TcpShare[]> = {};
   for (const service of c.registry.services) {
+    const others = domainsOf({ ...service, addresses: [] }, c.node.namespace, c.mesh.domainSuffix);
     for (const port of service.ports) {
       if (port.protocol === 'http') continue;
-      const cluster = tcpSplit(c, service, port.number)[0]?.cluster ?? outboundName(port.number, '', service.host);
-      for (const domain of domainsOf(service, c.node.namespace, c.mesh.domainSuffix)) {
-        connect[`${domain}:${port.number}`] ??= cluster;
+      const splits = c.problems.guard(service.resource, NOBODY, () => namedSplits(c, service, port));
+      for (const [name, split] of splits) {
+        for (const host of name === service.host ? others : [name]) connect[`${host}:${port.number}`] ??= split;
       }
     }
   }
-  return { connect, unknown: outboundPolicy(c) };
+  return { connect, unknown: outboundPolicy(c).mode };
 }
+
+const NOBODY: ReadonlyMap<string, readonly TcpShare[]> = new Map();

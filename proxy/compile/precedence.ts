@@ -3,7 +3,7 @@ import type { Resource, ResourceSet } from '../istio/resource.ts';
 import type { VirtualServiceSpec } from '../istio/virtual-service.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { Route } from '../snapshot/route.ts';
-import { HostMap, resolveHost } from './hosts.ts';
+import { HostMap, hostsOverlap, isWildcard, resolveHost } from './hosts.ts';
 import { isCatchAll, resolveGateway } from './matches.ts';
 import { exportedTo, type Imports } from './visibility.ts';
 
@@ -40,19 +40,57 @@ export type MeshRules = {
   find(host: string): Bound | undefined;
   /** Hosts that are given by name, and the VirtualService each belongs to. */
   readonly named: readonly (readonly [host: string, rules: Bound])[];
+  /**
+   * Those with rules for connections to a host, or to some of the names it stands for. For connections they all count, those for the
+   * exact host first, then those for longer suffixes, then by age.
+   */
+  forConnections(host: string): readonly Bound[];
 };
 
 /** Between two for the same host in the mesh the older wins, and the other is ignored there. */
 export function meshRules(visible: readonly Bound[], imports: Imports): MeshRules {
   const byHost = new HostMap<Bound>();
   const named: (readonly [string, Bound])[] = [];
+  const connections = new ConnectionRules();
   for (const rules of visible) {
     if (!rules.gateways.includes('mesh')) continue;
     if (!imports.any(rules.resource.metadata.namespace, rules.hosts)) continue;
+    const { tls = [], tcp = [] } = rules.resource.spec;
+    if (tls.length + tcp.length > 0) connections.add(rules);
     for (const host of rules.hosts) if (byHost.add(host, rules)) named.push([host, rules]);
   }
-  return { find: (host) => byHost.find(host), named };
+  return {
+    find: (host) => byHost.find(host),
+    named,
+    forConnections: (host) => connections.find(host),
+  };
 }
+
+/** Most hosts are names, and most rules are for names: those meet without a search. */
+class ConnectionRules {
+  readonly #all: Bound[] = [];
+  readonly #wild: Bound[] = [];
+  readonly #byName = new Map<string, Bound[]>();
+
+  add(rules: Bound): void {
+    this.#all.push(rules);
+    if (rules.hosts.some(isWildcard)) this.#wild.push(rules);
+    for (const host of rules.hosts) this.#byName.set(host, [...(this.#byName.get(host) ?? []), rules]);
+  }
+
+  find(host: string): readonly Bound[] {
+    const candidates = isWildcard(host) ? this.#all : new Set([...(this.#byName.get(host) ?? []), ...this.#wild]);
+    return [...candidates]
+      .map((rules) => ({ rules, rank: rankOf(rules, host) }))
+      .filter(({ rank }) => rank >= 0)
+      .sort((a, b) => b.rank - a.rank)
+      .map(({ rules }) => rules);
+  }
+}
+
+/** How near the closest of its hosts is; -1: none is meant. */
+const rankOf = ({ hosts }: Bound, host: string): number =>
+  Math.max(-1, ...hosts.map((h) => (!hostsOverlap(h, host) ? -1 : h === host ? Number.MAX_SAFE_INTEGER : h.length)));
 
 /** Of a concatenation at a gateway: routes that everything matches move behind the others (route.go SortVHostRoutes). */
 export function catchAllsLast(routes: readonly Route[]): readonly Route[] {

@@ -36,8 +36,8 @@ export const string = (attribute: Attribute, match: StringMatch): Predicate => (
 
 /** Which listener a policy is compiled for. */
 export type AuthzPlace = {
-  /** The workload's ports that are reached through it. */
-  readonly ports: readonly number[];
+  /** The workload's ports that are reached through it. Null: any, and each connection tells which (it was redirected). */
+  readonly ports: readonly number[] | null;
   /** The port it listens on itself: 15006 stands for several. */
   readonly via: number;
   readonly protocol: 'http' | 'tcp';
@@ -48,9 +48,11 @@ export type AuthzPlace = {
  * meant (it came to `via` itself), the answer errs to the side that refuses: `refuses` says whether a match does.
  */
 export function portIn(place: AuthzPlace, wanted: readonly number[], refuses: boolean): Predicate {
-  const [only, ...more] = place.ports;
+  const { ports: served } = place;
+  if (served === null) return any(wanted.map((port) => ({ kind: 'port', port })));
+  const [only, ...more] = served;
   if (only !== undefined && more.length === 0) return known(wanted.includes(only));
-  const ports = wanted.filter((port) => place.ports.includes(port));
+  const ports = wanted.filter((port) => served.includes(port));
   if (ports.length === 0) return NEVER;
   return any([...ports, ...(refuses ? [place.via] : [])].map((port) => ({ kind: 'port', port })));
 }

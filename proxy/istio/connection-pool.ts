@@ -10,21 +10,15 @@ export const connectionPool = object(
       {
         maxConnections: int32('Connections to all endpoints together; 0 or absent: no limit', { min: 0 }),
         connectTimeout: duration('Time limit to connect', { default: '10s' }),
-        tcpKeepalive: ignored(
-          object(
-            {
-              probes: uint32('Probes without answer before the connection is dead'),
-              time: duration('Idle time before the first probe'),
-              interval: duration('Time between probes'),
-            },
-            'TCP keep-alive probes',
-          ),
-          'Lateen always probes, after 60 s without a byte',
+        tcpKeepalive: object(
+          {
+            probes: uint32('Probes without answer before the connection is dead', { default: "the system's" }),
+            time: duration('Idle time before the first probe', { default: "the system's" }),
+            interval: duration('Time between probes', { default: "the system's" }),
+          },
+          'TCP keep-alive probes; absent: after 60 s without a byte',
         ),
-        maxConnectionDuration: ignored(
-          duration('How old a connection may become'),
-          'Lateen does not limit the age of connections so far',
-        ),
+        maxConnectionDuration: duration('How old a TCP connection may become', { default: 'no limit' }),
         idleTimeout: duration('How long a connection may be idle; 0s: without end', { default: '1h', zero: true }),
       },
       'For TCP and HTTP',

@@ -1,5 +1,6 @@
 /** DestinationRule: what happens to traffic after its route is chosen. (networking.istio.io; Istio's API reference, Destination Rule.) */
 import { connectionPool } from './connection-pool.ts';
+import { hostOrIp } from './format.ts';
 import { duration, enumeration, double, ignored, list, object, port, required, string, uint32 } from './field.ts';
 import { loadBalancer, outlierDetection } from './load-balancer.ts';
 import type { Infer } from './schema.ts';
@@ -23,23 +24,17 @@ const trafficPolicy = object(
   {
     ...perPort,
     portLevelSettings: list(portTrafficPolicy, 'Settings by port', { max: 4096 }),
-    tunnel: ignored(
-      object(
-        {
-          protocol: enumeration(['CONNECT', 'POST'], 'How the tunnel is opened', { default: 'CONNECT' }),
-          targetHost: required(string('Host behind the tunnel')),
-          targetPort: required(port('Port behind the tunnel')),
-        },
-        'Tunnels TCP through an HTTP proxy',
-      ),
-      'Lateen does not tunnel TCP so far',
+    tunnel: object(
+      {
+        protocol: enumeration(['CONNECT', 'POST'], 'How the tunnel is opened', { default: 'CONNECT' }),
+        targetHost: required(string('Host behind the tunnel', { format: hostOrIp })),
+        targetPort: required(port('Port behind the tunnel')),
+      },
+      'Tunnels TCP connections through the service, an HTTP proxy; a subset has none but its own',
     ),
-    proxyProtocol: ignored(
-      object(
-        { version: enumeration(['V1', 'V2'], 'Version', { default: 'V1' }) },
-        "Tells the service the caller's address first",
-      ),
-      'Lateen does not send the PROXY protocol so far',
+    proxyProtocol: object(
+      { version: enumeration(['V1', 'V2'], 'Version', { default: 'V1' }) },
+      "Tells the service the caller's address first; settings of a port leave it out",
     ),
     retryBudget: ignored(
       object(

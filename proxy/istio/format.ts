@@ -31,6 +31,10 @@ export const labelValue = (text: string): string | null =>
     ? null
     : 'a label value: at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends';
 
+/** Name of an environment variable (Kubernetes 1.32: printable ASCII without `=`). */
+export const variableName = (text: string): string | null =>
+  /^[ -<>-~]+$/.test(text) ? null : 'the name of an environment variable: printable ASCII without `=`';
+
 /** Istio's form of port names. */
 export const portName = (text: string): string | null =>
   text.length < 63 && /^[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?$/.test(text)
@@ -86,6 +90,9 @@ export function fqdn(text: string): string | null {
   if (!fits) return 'a DNS name';
   return labels.length > 1 && /^\d+$/.test(labels.at(-1)!) ? 'a DNS name whose last part is not a number' : null;
 }
+
+export const hostOrIp = (text: string): string | null =>
+  isIp(text) || fqdn(text) === null ? null : 'a DNS name or an IP address';
 
 /** A DNS name; `*` may stand for the whole or the start of its first label, or for all of it. */
 export function wildcardHost(text: string): string | null {

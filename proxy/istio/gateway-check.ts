@@ -22,17 +22,10 @@ export const checkGateway: Check<GatewaySpec> = ({ servers = [] }, report) => {
   );
 };
 
-const NO_TLS = "Lateen's gateways do not terminate or pass TLS so far; serve HTTP";
 const HTTP_1 = "Lateen's gateways speak HTTP/1.1 so far";
-const UNSUPPORTED: Readonly<Record<string, string>> = {
-  HTTPS: NO_TLS,
-  TLS: NO_TLS,
-  GRPC: HTTP_1,
-  'GRPC-WEB': HTTP_1,
-  MONGO: HTTP_1,
-  TCP: HTTP_1,
-};
-const PROTOCOLS = ['HTTP', 'HTTP2', ...Object.keys(UNSUPPORTED)];
+const NO_TLS = "Lateen's gateways do not terminate TLS so far; serve HTTP, or pass TLS through (mode PASSTHROUGH)";
+const UNSUPPORTED: Readonly<Record<string, string>> = { GRPC: HTTP_1, 'GRPC-WEB': HTTP_1 };
+const PROTOCOLS = ['HTTP', 'HTTPS', 'HTTP2', 'GRPC', 'GRPC-WEB', 'TLS', 'TCP', 'MONGO', 'MYSQL', 'REDIS'];
 
 function checkServer({ port, bind, tls }: GatewayServer, report: Report): void {
   const protocol = port.protocol.toUpperCase();
@@ -42,15 +35,29 @@ function checkServer({ port, bind, tls }: GatewayServer, report: Report): void {
     at.error(`expected one of ${PROTOCOLS.join(', ')}, got ${shown(port.protocol)}`);
   if (protocol === 'HTTP2') at.warning(`is served as HTTP: ${HTTP_1}`);
   if (bind !== undefined && !isIp(bind)) report.at('bind').error(`expected an IP address, got ${shown(bind)}`);
-  checkTls(protocol, tls, report.at('tls'));
+  if (protocol === 'HTTPS' || protocol === 'TLS') checkPassthrough(protocol, tls, report);
+  else checkPlain(protocol, tls, report.at('tls'));
 }
 
-function checkTls(protocol: string, tls: ServerTls | undefined, report: Report): void {
-  if (protocol === 'HTTPS' || protocol === 'TLS') {
-    if (tls === undefined) report.error(`is required with protocol ${protocol}`);
-    return;
+function checkPassthrough(protocol: string, tls: ServerTls | undefined, report: Report): void {
+  if (tls === undefined) return report.at('tls').error(`is required with protocol ${protocol}`);
+  const { mode = 'PASSTHROUGH', httpsRedirect, ...others } = tls;
+  if (mode === 'AUTO_PASSTHROUGH') {
+    report.at('tls', 'mode').error('AUTO_PASSTHROUGH is not supported: it is for gateways between clusters');
+  } else if (mode !== 'PASSTHROUGH') {
+    report.at('port', 'protocol').error(`${protocol} is not supported: ${NO_TLS}`);
+  } else {
+    for (const name of Object.keys(others))
+      report.at('tls', name).warning('has no effect: with mode PASSTHROUGH the server behind the gateway does TLS');
   }
-  const others = Object.keys(tls ?? {}).filter((name) => name !== 'httpsRedirect');
-  for (const name of others)
-    report.at(name).error('expected none: an HTTP server has no TLS settings but httpsRedirect');
+  if (httpsRedirect === true) report.at('tls', 'httpsRedirect').warning('has no effect: only plain HTTP is redirected');
+}
+
+function checkPlain(protocol: string, tls: ServerTls | undefined, report: Report): void {
+  const http = protocol === 'HTTP' || protocol === 'HTTP2';
+  for (const name of Object.keys(tls ?? {})) {
+    if (http && name !== 'httpsRedirect')
+      report.at(name).error('expected none: an HTTP server has no TLS settings but httpsRedirect');
+    if (!http) report.at(name).error(`expected none: TLS settings need protocol HTTPS or TLS, got ${protocol}`);
+  }
 }

@@ -1,6 +1,13 @@
 /** Kubernetes' own kinds, as `kubectl api-resources` names them, with the columns `kubectl get` users know. */
 import { dnsLabel, dnsSubdomain, serviceName } from './format.ts';
-import { checkEndpointSlice, checkPod, checkSecret, checkService, checkWorkload } from './kubernetes-check.ts';
+import {
+  checkEndpointSlice,
+  checkJob,
+  checkPod,
+  checkSecret,
+  checkService,
+  checkWorkload,
+} from './kubernetes-check.ts';
 import { AGE, column, computed, type Column, type KindInfo } from './kind-info.ts';
 import {
   configMapFields,
@@ -11,6 +18,7 @@ import {
   serviceAccountFields,
   serviceFields,
 } from './kubernetes.ts';
+import { jobFields } from './kubernetes-job.ts';
 import { deploymentFields, podFields, replicaSetFields } from './kubernetes-pod.ts';
 import type { ObjectSchema, Typed } from './schema.ts';
 
@@ -125,6 +133,23 @@ export const KUBERNETES_KINDS: readonly KindInfo[] = [
     },
     replicaSetFields,
     checkWorkload,
+  ),
+  kubernetesKind(
+    {
+      group: 'batch',
+      kind: 'Job',
+      categories: ['all'],
+      subresources: ['status'],
+      columns: [
+        computed('Status', 'Running, Complete, Failed or Suspended'),
+        computed('Completions', 'Pods that have succeeded, of those wanted'),
+        computed('Duration', 'How long it has run'),
+        AGE,
+        ...PODS_OF,
+      ],
+    },
+    jobFields,
+    checkJob,
   ),
   kubernetesKind(
     {

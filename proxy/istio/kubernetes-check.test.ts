@@ -20,6 +20,23 @@ const deployment = (labels: object, spec: object) => ({
 });
 const pod = (spec: object) => deployment({ app: 'a' }, spec);
 
+const env = (...variables: object[]) => pod({ containers: [{ ...container, env: variables }] });
+const job = (spec: object) => ({
+  spec: { template: { spec: { restartPolicy: 'Never', containers: [container] } }, ...spec },
+});
+const JOB_POLICY =
+  'error spec.template.spec.restartPolicy: expected OnFailure or Never, as pods of a job are to end, got Always (the default)';
+const intercepted = (name: string, value: string) => ({
+  metadata: { name: 'a', annotations: { [`traffic.sidecar.istio.io/${name}`]: value } },
+  spec: { containers: [container] },
+});
+const deploymentWith = (annotations: object) => ({
+  spec: {
+    selector: { matchLabels: { app: 'a' } },
+    template: { metadata: { labels: { app: 'a' }, annotations }, spec: { containers: [container] } },
+  },
+});
+
 describe("Kubernetes' kinds", () => {
   test.each<[string, string, object]>([
     ['v1', 'Service', { spec: { ports: [port], selector: { app: 'a' } } }],
@@ -35,6 +52,27 @@ describe("Kubernetes' kinds", () => {
         volumes: [{ name: 'tmp', emptyDir: {} }],
       }),
     ],
+    [
+      'apps/v1',
+      'Deployment',
+      pod({
+        initContainers: [{ ...container, name: 'helper', restartPolicy: 'Always' }],
+        containers: [
+          {
+            ...container,
+            envFrom: [{ prefix: 'A_', secretRef: { name: 'db', optional: true } }, { configMapRef: { name: 'c' } }],
+            env: [
+              { name: 'my.name', value: 'x' },
+              { name: 'B', valueFrom: { configMapKeyRef: { name: 'c', key: 'k', optional: true } } },
+            ],
+          },
+        ],
+      }),
+    ],
+    ['batch/v1', 'Job', job({ completions: 3, parallelism: 2, backoffLimit: 0, ttlSecondsAfterFinished: 0 })],
+    ['v1', 'Pod', intercepted('includeOutboundIPRanges', '')],
+    ['v1', 'Pod', intercepted('includeOutboundIPRanges', '*')],
+    ['v1', 'Pod', intercepted('includeOutboundIPRanges', ' 172.30.0.0/16, 172.20.0.0/16,fd00::/8')],
     [
       'discovery.k8s.io/v1',
       'EndpointSlice',
@@ -122,7 +160,88 @@ describe("Kubernetes' kinds", () => {
       'apps/v1',
       'Deployment',
       pod({ containers: [container], initContainers: [container] }),
-      'warning spec.template.spec.initContainers: has no effect',
+      'error spec.template.spec.containers[0].name: expected names that differ, got "reviews" again',
+    ],
+    [
+      'apps/v1',
+      'Deployment',
+      env({ name: 'A', valueFrom: { secretKeyRef: { name: 'db' } } }),
+      'error spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.key: is required',
+    ],
+    [
+      'apps/v1',
+      'Deployment',
+      env({ name: 'A', valueFrom: {} }),
+      'error spec.template.spec.containers[0].env[0].valueFrom: expected one source, got none',
+    ],
+    [
+      'apps/v1',
+      'Deployment',
+      env({ name: 'A', value: 'x', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } }),
+      'error spec.template.spec.containers[0].env[0].valueFrom: expected value or valueFrom, got both',
+    ],
+    [
+      'apps/v1',
+      'Deployment',
+      env({ name: 'A=B', value: 'x' }),
+      'error spec.template.spec.containers[0].env[0].name: expected the name of an environment variable',
+    ],
+    [
+      'apps/v1',
+      'Deployment',
+      pod({ containers: [{ ...container, envFrom: [{ prefix: 'A_' }] }] }),
+      'error spec.template.spec.containers[0].envFrom[0]: expected secretRef or configMapRef',
+    ],
+    [
+      'apps/v1',
+      'Deployment',
+      pod({ containers: [container], initContainers: [{ ...container, name: 'a', restartPolicy: 'Never' }] }),
+      'error spec.template.spec.initContainers[0].restartPolicy: expected',
+    ],
+    ['batch/v1', 'Job', { spec: { template: { spec: { containers: [container] } } } }, JOB_POLICY],
+    ['batch/v1', 'Job', { spec: {} }, 'error spec.template: is required'],
+    [
+      'batch/v1',
+      'Job',
+      job({ completionMode: 'Indexed' }),
+      'error spec.completionMode: Indexed is not supported: pods of a job have no numbers here',
+    ],
+    ['batch/v1', 'Job', job({ completions: -1 }), 'error spec.completions: expected'],
+    [
+      'v1',
+      'Pod',
+      intercepted('includeOutboundIPRanges', '10.0.0.0/8,300.0.0.0/8'),
+      'error metadata.annotations[traffic.sidecar.istio.io/includeOutboundIPRanges]: expected *, or IP ranges such as 10.0.0.0/8 with commas between, got "300.0.0.0/8"',
+    ],
+    [
+      'v1',
+      'Pod',
+      intercepted('includeOutboundIPRanges', '10.0.0.0/8,*'),
+      'error metadata.annotations[traffic.sidecar.istio.io/includeOutboundIPRanges]: expected *, or IP ranges such as 10.0.0.0/8 with commas between, got "*"; * stands alone',
+    ],
+    [
+      'v1',
+      'Pod',
+      intercepted('excludeOutboundIPRanges', '*'),
+      'error metadata.annotations[traffic.sidecar.istio.io/excludeOutboundIPRanges]: expected IP ranges such as 10.0.0.0/8 with commas between, got "*"',
+    ],
+    [
+      'v1',
+      'Pod',
+      intercepted('excludeOutboundPorts', '3306,70000'),
+      'error metadata.annotations[traffic.sidecar.istio.io/excludeOutboundPorts]: expected ports from 1 to 65535 with commas between, got "70000"',
+    ],
+    [
+      'apps/v1',
+      'Deployment',
+      deploymentWith(intercepted('includeOutboundPorts', 'mysql').metadata.annotations),
+      'error spec.template.metadata.annotations[traffic.sidecar.istio.io/includeOutboundPorts]: expected ports',
+    ],
+    [
+      'v1',
+      'Pod',
+      intercepted('includeOutboundIPRanges', Array.from({ length: 60 }, (_, i) => `fd00:${i + 1}::1`).join()),
+      'error metadata.annotations: expected fewer IP ranges',
     ],
     [
       'apps/v1',

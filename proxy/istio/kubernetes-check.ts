@@ -1,9 +1,11 @@
 /** What Kubernetes' own kinds must keep to beyond their schemas, as the API server checks it. */
 import { dnsLabel, isIp } from './format.ts';
 import { isBase64 } from './http-action-check.ts';
+import { checkInterception } from './interception.ts';
 import { checkUnique } from './host-check.ts';
 import type { EndpointSliceFields, SecretFields, ServiceSpec } from './kubernetes.ts';
-import type { DeploymentSpec, PodSelector, PodSpec, PodTemplate, ReplicaSetSpec } from './kubernetes-pod.ts';
+import type { JobSpec } from './kubernetes-job.ts';
+import type { Container, DeploymentSpec, PodSelector, PodSpec, PodTemplate, ReplicaSetSpec } from './kubernetes-pod.ts';
 import type { Report } from './report.ts';
 import type { Resource } from './resource.ts';
 import { shown } from './shown.ts';
@@ -37,6 +39,19 @@ export function checkService(resource: Resource, report: Report): void {
 
 export function checkPod(resource: Resource, report: Report): void {
   checkPodSpec(resource.spec as PodSpec, report.at('spec'));
+  checkInterception(resource.metadata.annotations, report.at('metadata', 'annotations'));
+}
+
+/** Its selector is written by the control plane (batch/v1 validation). */
+export function checkJob(resource: Resource, report: Report): void {
+  const { template } = resource.spec as JobSpec;
+  const at = report.at('spec', 'template');
+  checkTemplate(template, at);
+  const { restartPolicy = 'Always' } = template.spec ?? {};
+  if (restartPolicy === 'Always')
+    at.at('spec', 'restartPolicy').error(
+      'expected OnFailure or Never, as pods of a job are to end, got Always (the default)',
+    );
 }
 
 export function checkWorkload(resource: Resource, report: Report): void {
@@ -64,16 +79,20 @@ function checkSelector(selector: PodSelector, labels: Readonly<Record<string, st
 function checkTemplate(template: PodTemplate | undefined, report: Report): void {
   if (template?.spec === undefined) report.at('spec').error('is required: what a pod runs');
   else checkPodSpec(template.spec, report.at('spec'));
+  checkInterception(template?.metadata?.annotations, report.at('metadata', 'annotations'));
 }
 
-function checkPodSpec({ containers, volumes }: PodSpec, report: Report): void {
-  for (const [i, { image = '' }] of containers.entries()) {
-    if (image === '') report.at('containers', i, 'image').error('is required');
-  }
+function checkPodSpec({ containers, initContainers = [], volumes }: PodSpec, report: Report): void {
+  for (const [i, container] of initContainers.entries()) checkContainer(container, report.at('initContainers', i));
+  for (const [i, container] of containers.entries()) checkContainer(container, report.at('containers', i));
   checkUnique(
-    containers,
+    [...initContainers, ...containers],
     ({ name }) => name,
-    (i, name) => report.at('containers', i, 'name').error(`expected names that differ, got ${shown(name)} again`),
+    (i, name) =>
+      (i < initContainers.length
+        ? report.at('initContainers', i, 'name')
+        : report.at('containers', i - initContainers.length, 'name')
+      ).error(`expected names that differ, got ${shown(name)} again`),
   );
   for (const [i, volume] of (Array.isArray(volumes) ? volumes : []).entries()) {
     const kinds = isRecord(volume) ? Object.keys(volume).filter((key) => key !== 'name' && key !== 'emptyDir') : [];
@@ -81,6 +100,23 @@ function checkPodSpec({ containers, volumes }: PodSpec, report: Report): void {
       report
         .at('volumes', i, kind)
         .warning('has no effect: the local mesh runs plain processes, which see the files of this machine');
+  }
+}
+
+function checkContainer({ image = '', env = [], envFrom = [] }: Container, report: Report): void {
+  if (image === '') report.at('image').error('is required');
+  for (const [i, { value = '', valueFrom }] of env.entries()) {
+    const sources = Object.keys(valueFrom ?? {});
+    if (valueFrom !== undefined && sources.length !== 1)
+      report
+        .at('env', i, 'valueFrom')
+        .error(`expected one source, got ${sources.length === 0 ? 'none' : sources.join(' and ')}`);
+    if (valueFrom !== undefined && value !== '')
+      report.at('env', i, 'valueFrom').error('expected value or valueFrom, got both');
+  }
+  for (const [i, { secretRef, configMapRef }] of envFrom.entries()) {
+    if ((secretRef === undefined) === (configMapRef === undefined))
+      report.at('envFrom', i).error('expected secretRef or configMapRef, and one of them');
   }
 }
 

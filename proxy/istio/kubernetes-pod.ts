@@ -14,7 +14,7 @@ import {
   required,
   string,
 } from './field.ts';
-import { dnsLabel, labelKey, labelValue } from './format.ts';
+import { dnsLabel, labelKey, labelValue, variableName } from './format.ts';
 import type { Infer } from './schema.ts';
 
 const LOCAL = 'the local mesh runs plain processes on this machine';
@@ -43,17 +43,35 @@ const probe = openObject(
 );
 export type Probe = Infer<typeof probe>;
 
+const optional = bool('Whether it may be missing', { default: false });
+const keyOf = (kind: string) =>
+  openObject(
+    { name: required(string(`Name of the ${kind}`)), key: required(string('Its key')), optional },
+    `A value of a ${kind}`,
+  );
+const wholeOf = (kind: string) =>
+  openObject({ name: required(string(`Name of the ${kind}`)), optional }, `A whole ${kind}`);
+
 const envVar = openObject(
   {
-    name: required(string('Name of the variable', { minLength: 1 })),
+    name: required(string('Name of the variable', { minLength: 1, format: variableName })),
     value: string('Its value', { default: '' }),
-    valueFrom: anything('Where the value comes from: fieldRef, configMapKeyRef, secretKeyRef'),
+    valueFrom: openObject(
+      {
+        secretKeyRef: keyOf('Secret'),
+        configMapKeyRef: keyOf('ConfigMap'),
+        fieldRef: openObject({ fieldPath: required(string('Path, such as status.podIP')) }, 'A field of the pod'),
+        resourceFieldRef: ignored(anything('A limit of the container'), LOCAL),
+      },
+      'Where the value comes from',
+    ),
   },
   'An environment variable',
 );
 
 const container = openObject(
   {
+    restartPolicy: enumeration(['Always'], 'Of an init container: it runs beside the others until they have ended'),
     name: required(string('Name of the container', { format: dnsLabel })),
     image: string('Image; config/images.yaml says which command stands for it'),
     imagePullPolicy: anything('When the image is pulled'),
@@ -61,7 +79,13 @@ const container = openObject(
     args: list(string('A word'), "Arguments, in place of the image's"),
     workingDir: string('Directory the command runs in'),
     env: list(envVar, 'Environment variables'),
-    envFrom: list(anything('A ConfigMap or Secret'), 'ConfigMaps and Secrets whose keys become variables'),
+    envFrom: list(
+      openObject(
+        { prefix: string('Put before each name'), secretRef: wholeOf('Secret'), configMapRef: wholeOf('ConfigMap') },
+        'A ConfigMap or Secret',
+      ),
+      'ConfigMaps and Secrets whose keys become variables',
+    ),
     ports: list(
       openObject(
         {
@@ -89,7 +113,7 @@ export type Container = Infer<typeof container>;
 const podSpec = openObject(
   {
     containers: required(list(container, 'Containers of the pod', { min: 1 })),
-    initContainers: ignored(list(anything('A container'), 'Containers that run first'), LOCAL),
+    initContainers: list(container, 'Containers that run first, one after the other'),
     serviceAccountName: string('Identity of the pod', { default: 'default' }),
     serviceAccount: string('Older spelling of serviceAccountName'),
     restartPolicy: enumeration(['Always', 'OnFailure', 'Never'], 'When a container that ended is started again', {
@@ -129,7 +153,7 @@ export const podTemplate = openObject(
 );
 export type PodTemplate = Infer<typeof podTemplate>;
 
-const labelSelector = openObject(
+export const podSelector = openObject(
   {
     matchLabels: map(string('Value of the label', { format: labelValue }), 'Labels the pods must all have', {
       key: labelKey,
@@ -148,7 +172,7 @@ const labelSelector = openObject(
   },
   'Which pods belong to this',
 );
-export type PodSelector = Infer<typeof labelSelector>;
+export type PodSelector = Infer<typeof podSelector>;
 
 const status = openObject({}, 'What is the case; written by Lateen');
 
@@ -162,7 +186,7 @@ const replicas = int32('How many pods there are to be', { min: 0, default: 1 });
 const deploymentSpec = openObject(
   {
     replicas,
-    selector: required(labelSelector),
+    selector: required(podSelector),
     template: required(podTemplate),
     strategy: openObject(
       {
@@ -191,7 +215,7 @@ export const deploymentFields = openObject(
 const replicaSetSpec = openObject(
   {
     replicas,
-    selector: required(labelSelector),
+    selector: required(podSelector),
     template: podTemplate,
     minReadySeconds: int32('Seconds a pod must be ready to count', { min: 0, default: 0 }),
   },

@@ -48,6 +48,28 @@ describe('networking kinds', () => {
         ],
       },
     ],
+    [
+      'DestinationRule',
+      policy({
+        connectionPool: {
+          tcp: { maxConnectionDuration: '1h', tcpKeepalive: { probes: 3, time: '10s', interval: '5s' } },
+        },
+        tunnel: { targetHost: 'a.com', targetPort: 443 },
+      }),
+    ],
+    ['DestinationRule', policy({ proxyProtocol: { version: 'V2' } })],
+    [
+      'Gateway',
+      {
+        servers: [
+          { ...server, port: { number: 443, name: 'tls', protocol: 'TLS' }, tls: { mode: 'PASSTHROUGH' } },
+          { ...server, port: { number: 444, name: 'https', protocol: 'HTTPS' }, tls: {} },
+          { ...server, port: { number: 27017, name: 'mongo', protocol: 'MONGO' } },
+        ],
+      },
+    ],
+    ['ServiceEntry', { ...entry, hosts: ['*.a.com'], resolution: 'DYNAMIC_DNS', subjectAltNames: ['a.com'] }],
+    ['ServiceEntry', { ...entry, hosts: ['a.com', 'b.com'], ports: [db], addresses: ['10.0.0.1'], resolution: 'NONE' }],
     ['ServiceEntry', entry],
     [
       'ServiceEntry',
@@ -60,7 +82,6 @@ describe('networking kinds', () => {
     ['ServiceEntry', { hosts: ['*.a.com'], ports: [{ number: 443, name: 'tls', protocol: 'TLS' }], exportTo: ['~'] }],
     ['ServiceEntry', { hosts: ['db.a.com'], addresses: ['10.0.0.0/24'], ports: [db], resolution: 'NONE' }],
     ['WorkloadEntry', { address: '10.0.0.1', labels: { app: 'a' } }],
-    ['WorkloadEntry', { address: 'unix:///var/run/a.sock' }],
     ['WorkloadGroup', { template: { serviceAccount: 'a', ports: { http: 80 } } }],
     ['Sidecar', { egress: [{ hosts: ['./*', 'istio-system/*', '~prod/secret.prod.svc.cluster.local'] }] }],
     ['Sidecar', { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } }],
@@ -123,6 +144,10 @@ describe('networking kinds', () => {
       'error spec.trafficPolicy.tls.clientCertificate: is required with mode MUTUAL',
     ],
     [
+      policy({ tunnel: { targetHost: 'a b', targetPort: 1 } }),
+      'error spec.trafficPolicy.tunnel.targetHost: expected a DNS name or an IP address, got "a b"',
+    ],
+    [
       policy({ tls: { mode: 'ISTIO_MUTUAL' } }),
       'warning spec.trafficPolicy.tls.mode: ISTIO_MUTUAL has no effect: Lateen sends plain text until its mutual TLS arrives',
     ],
@@ -147,7 +172,27 @@ describe('networking kinds', () => {
       { servers: [{ ...server, tls: { mode: 'SIMPLE' } }] },
       'error spec.servers[0].tls.mode: expected none: an HTTP server has no TLS settings but httpsRedirect',
     ],
-    [{ servers: [{ ...server, port: https }] }, 'error spec.servers[0].port.protocol: HTTPS is not supported'],
+    [{ servers: [{ ...server, port: https }] }, 'error spec.servers[0].tls: is required with protocol HTTPS'],
+    [
+      { servers: [{ ...server, port: https, tls: { mode: 'SIMPLE', credentialName: 'a' } }] },
+      "error spec.servers[0].port.protocol: HTTPS is not supported: Lateen's gateways do not terminate TLS so far",
+    ],
+    [
+      { servers: [{ ...server, port: https, tls: { mode: 'AUTO_PASSTHROUGH' } }] },
+      'error spec.servers[0].tls.mode: AUTO_PASSTHROUGH is not supported',
+    ],
+    [
+      { servers: [{ ...server, port: https, tls: { mode: 'PASSTHROUGH', privateKey: 'a' } }] },
+      'warning spec.servers[0].tls.privateKey: has no effect: with mode PASSTHROUGH',
+    ],
+    [
+      { servers: [{ ...server, port: https, tls: { httpsRedirect: true } }] },
+      'warning spec.servers[0].tls.httpsRedirect: has no effect: only plain HTTP is redirected',
+    ],
+    [
+      { servers: [{ ...server, port: { ...https, protocol: 'TCP' }, tls: { mode: 'PASSTHROUGH' } }] },
+      'error spec.servers[0].tls.mode: expected none: TLS settings need protocol HTTPS or TLS, got TCP',
+    ],
     [
       { servers: [{ ...server, port: { ...https, protocol: 'QUIC' } }] },
       'error spec.servers[0].port.protocol: expected one of HTTP',
@@ -207,7 +252,31 @@ describe('networking kinds', () => {
       { ...entry, resolution: 'DNS_ROUND_ROBIN', endpoints: [{ address: 'a.b' }, { address: 'a.c' }] },
       'error spec.endpoints: expected at most one endpoint',
     ],
-    [{ ...entry, resolution: 'DYNAMIC_DNS' }, 'error spec.resolution: DYNAMIC_DNS is not supported'],
+    [{ ...entry, resolution: 'DYNAMIC_DNS' }, 'error spec.hosts[0]: expected a wildcard with resolution DYNAMIC_DNS'],
+    [
+      { ...entry, hosts: ['*.a.com'], resolution: 'DYNAMIC_DNS', addresses: ['10.0.0.1'] },
+      'error spec.addresses: expected none with resolution DYNAMIC_DNS',
+    ],
+    [
+      { ...entry, hosts: ['*.a.com'], resolution: 'DYNAMIC_DNS', endpoints: [{ address: 'a.b' }] },
+      'error spec.endpoints: expected none with resolution DYNAMIC_DNS',
+    ],
+    [
+      { ...entry, hosts: ['*.a.com'], resolution: 'DYNAMIC_DNS', ports: [db] },
+      'error spec.ports[0].protocol: expected one of HTTP, HTTP2, GRPC, TLS, HTTPS with DYNAMIC_DNS',
+    ],
+    [
+      { ...entry, hosts: ['a.com', 'b.com'], ports: [db], addresses: ['10.0.0.1'] },
+      'error spec.hosts: expected one host, or HTTP or TLS ports alone',
+    ],
+    [
+      { ...entry, resolution: 'NONE', workloadSelector: { labels: { app: 'a' } } },
+      'warning spec.workloadSelector: is of little use with resolution NONE',
+    ],
+    [
+      { ...entry, resolution: 'STATIC', endpoints: [{ address: 'unix:///run/a.sock' }] },
+      'warning spec.endpoints[0].address: has no effect: Lateen reaches endpoints by IP address or DNS name',
+    ],
   ])('says of a ServiceEntry %j: %s', (spec, message) => {
     expect(said('ServiceEntry', spec)).toContainEqual(expect.stringContaining(message));
   });
@@ -215,6 +284,7 @@ describe('networking kinds', () => {
   test.each<[string, object, string]>([
     ['WorkloadEntry', {}, 'error spec.address: is required'],
     ['WorkloadEntry', { address: 'a b' }, 'error spec.address: expected an IP address or a DNS name, got "a b"'],
+    ['WorkloadEntry', { address: 'unix:///a' }, 'warning spec.address: has no effect: Lateen reaches endpoints by'],
     ['WorkloadEntry', { address: 'unix://a' }, 'error spec.address: expected `unix:///path` or `unix://@name`'],
     [
       'WorkloadEntry',
@@ -257,8 +327,13 @@ describe('networking kinds', () => {
     ['Sidecar', { ingress: [{ port: { number: 1 }, tls: {} }] }, 'error spec.ingress[0].tls: not supported'],
     [
       'Sidecar',
-      { outboundTrafficPolicy: { egressProxy: { host: 'a' } } },
-      'error spec.outboundTrafficPolicy.egressProxy: not supported',
+      { outboundTrafficPolicy: { egressProxy: { host: 'a', port: { number: 1 } } } },
+      'error spec.outboundTrafficPolicy.egressProxy: expected none with mode REGISTRY_ONLY',
+    ],
+    [
+      'Sidecar',
+      { outboundTrafficPolicy: { mode: 'ALLOW_ANY', egressProxy: { host: 'a' } } },
+      'error spec.outboundTrafficPolicy.egressProxy.port: is required',
     ],
   ])('says of a %s %j: %s', (kind, spec, message) => {
     expect(said(kind, spec)).toContainEqual(expect.stringContaining(message));

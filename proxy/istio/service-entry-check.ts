@@ -30,13 +30,14 @@ export const checkServiceEntry: Check<ServiceEntrySpec> = (spec, report, meta) =
   }
   checkPorts(spec, report.at('ports'));
   const plain = ports.some(({ protocol = 'TCP' }) => !NAMED.includes(protocol.toUpperCase()));
-  if (plain && hosts.length > 1 && addresses.length === 0)
+  if (plain && hosts.length > 1 && resolution !== 'NONE')
     report.at('hosts').error('expected one host, or HTTP or TLS ports alone: TCP does not tell hosts apart');
   if (plain && addresses.length === 0)
     report
       .at('addresses')
       .warning('is empty, and a port is TCP: every connection to that port is taken for this service');
   checkResolution(spec, report);
+  if (resolution === 'DYNAMIC_DNS') checkDynamic(spec, report);
   for (const [i, endpoint] of endpoints.entries()) checkEndpoint(endpoint, spec, report.at('endpoints', i));
 };
 
@@ -74,10 +75,33 @@ function checkResolution(
   if (resolution === 'STATIC' && endpoints.length === 0 && workloadSelector === undefined) {
     report.at('endpoints').error('expected endpoints or a workloadSelector with resolution STATIC, got neither');
   }
+  if (resolution === 'NONE' && workloadSelector !== undefined)
+    report
+      .at('workloadSelector')
+      .warning('is of little use with resolution NONE: connections go where they were made to');
   const resolves = resolution === 'DNS' || resolution === 'DNS_ROUND_ROBIN';
   const wild = hosts.findIndex((host) => host.startsWith('*'));
   if (resolves && endpoints.length === 0 && workloadSelector === undefined && wild >= 0) {
     report.at('hosts', wild).error(`expected a name that DNS can resolve, or endpoints, got ${shown(hosts[wild])}`);
+  }
+}
+
+/** Any name under a wildcard, resolved when it is asked for: what is spoken has to say the name. */
+const SAYS_NAME = ['HTTP', 'HTTP2', 'GRPC', 'TLS', 'HTTPS'];
+
+function checkDynamic({ hosts, addresses = [], endpoints = [], ports = [] }: ServiceEntrySpec, report: Report): void {
+  for (const [i, host] of hosts.entries()) {
+    if (!host.startsWith('*'))
+      report.at('hosts', i).error(`expected a wildcard with resolution DYNAMIC_DNS, got ${shown(host)}; use DNS`);
+  }
+  if (addresses.length > 0)
+    report.at('addresses').error('expected none with resolution DYNAMIC_DNS: the name that is asked for tells');
+  if (endpoints.length > 0)
+    report.at('endpoints').error('expected none with resolution DYNAMIC_DNS: the name that is asked for tells');
+  for (const [i, { protocol = 'TCP' }] of ports.entries()) {
+    if (SAYS_NAME.includes(protocol.toUpperCase())) continue;
+    const expected = SAYS_NAME.join(', ');
+    report.at('ports', i, 'protocol').error(`expected one of ${expected} with DYNAMIC_DNS, got ${shown(protocol)}`);
   }
 }
 
@@ -123,6 +147,7 @@ function checkWorkload({ address = '', network = '', ports = {} }: WorkloadEntry
     if (!/^[/@]./.test(path) || path.endsWith('/'))
       report.at('address').error(`expected \`unix:///path\` or \`unix://@name\`, got ${shown(address)}`);
     if (Object.keys(ports).length > 0) report.at('ports').error('expected none with a unix socket, got some');
+    report.at('address').warning('has no effect: Lateen reaches endpoints by IP address or DNS name so far');
   } else if (!isIp(address) && fqdn(address) !== null) {
     report.at('address').error(`expected an IP address or a DNS name, got ${shown(address)}`);
   }

@@ -1,6 +1,6 @@
 /** ServiceEntry: a service the registry does not know by itself. (networking.istio.io; Istio's API reference, Service Entry.) */
 import { ipOrCidr, portName } from './format.ts';
-import { enumeration, list, object, port, refused, required, string } from './field.ts';
+import { enumeration, list, object, port, required, string } from './field.ts';
 import type { Infer } from './schema.ts';
 import { exportTo, labelSelector } from './selector.ts';
 import { inlineEndpoints } from './workload-entry.ts';
@@ -39,18 +39,15 @@ export const serviceEntrySpec = object(
     }),
     resolution: enumeration(
       ['NONE', 'STATIC', 'DNS', 'DNS_ROUND_ROBIN', 'DYNAMIC_DNS'],
-      'How addresses of endpoints are found',
-      {
-        default: 'NONE',
-        refused: { DYNAMIC_DNS: 'Lateen does not resolve wildcard hosts at run time so far; use NONE' },
-      },
+      'How addresses of endpoints are found. What is MESH_EXTERNAL and found by DNS may not lead inside, but with the annotation `lateen.dev/allow-inside: "true"`',
+      { default: 'NONE' },
     ),
     endpoints: inlineEndpoints,
     workloadSelector: labelSelector,
     exportTo,
-    subjectAltNames: refused(
-      list(string('A name', { maxLength: 256 }), "Names of which the server's certificate must carry one"),
-      "Lateen checks the subjectAltNames of a DestinationRule's tls alone; put them there",
+    subjectAltNames: list(
+      string('A name', { maxLength: 256 }),
+      "Names of which the server's certificate must carry one, where the tls of a DestinationRule gives none",
     ),
   },
   'A service outside the registry',

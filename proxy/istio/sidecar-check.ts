@@ -1,7 +1,7 @@
 /** What a Sidecar must keep to beyond its schema (Istio's ValidateSidecar). */
 import { checkConnectionPool } from './destination-rule-check.ts';
 import { dnsLabel, isIp, wildcardHost } from './format.ts';
-import { checkUnique } from './host-check.ts';
+import { checkDestination, checkUnique } from './host-check.ts';
 import type { Report } from './report.ts';
 import type { Check } from './schema.ts';
 import { checkProtocol } from './service-entry-check.ts';
@@ -21,9 +21,19 @@ export const checkSidecar: Check<SidecarSpec> = (spec, report) => {
   );
   checkEgressOrder(egress, report.at('egress'));
   for (const [i, listener] of egress.entries()) checkEgress(listener, report.at('egress', i));
+  checkOutboundPolicy(outboundTrafficPolicy, report.at('outboundTrafficPolicy'));
   if (inboundConnectionPool !== undefined)
     checkConnectionPool(inboundConnectionPool, report.at('inboundConnectionPool'));
 };
+
+function checkOutboundPolicy(policy: SidecarSpec['outboundTrafficPolicy'], report: Report): void {
+  if (policy?.egressProxy === undefined) return;
+  const { mode = 'REGISTRY_ONLY', egressProxy } = policy;
+  const at = report.at('egressProxy');
+  if (mode !== 'ALLOW_ANY') at.error(`expected none with mode ${mode}: unknown traffic goes nowhere then`);
+  if (egressProxy.port === undefined) at.at('port').error('is required: the port of the egress proxy');
+  checkDestination(egressProxy, at);
+}
 
 function checkIngress({ port, bind, defaultEndpoint, connectionPool }: SidecarIngress, report: Report): void {
   checkProtocol(port.protocol, report.at('port', 'protocol'));

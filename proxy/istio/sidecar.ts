@@ -64,10 +64,7 @@ export const sidecarSpec = object(
         mode: enumeration(['REGISTRY_ONLY', 'ALLOW_ANY'], 'Whether unknown hosts can be reached', {
           default: 'REGISTRY_ONLY',
         }),
-        egressProxy: refused(
-          described(destination, 'A service that unknown traffic is sent to'),
-          'Lateen does not send unknown traffic through an egress proxy so far',
-        ),
+        egressProxy: described(destination, 'A service that unknown traffic is sent to, with mode ALLOW_ANY'),
       },
       'What happens to traffic for hosts the registry does not know',
     ),

@@ -43,6 +43,14 @@ describe('VirtualService', () => {
       }),
     ],
     ['TCP routes', { hosts: ['db'], tcp: [{ match: [{ port: 3306 }], route: [to('a', 50), to('b', 50)] }] }],
+    [
+      'TLS routes',
+      {
+        hosts: ['*.a.com'],
+        gateways: ['mesh', 'gw'],
+        tls: [{ match: [{ port: 443, sniHosts: ['b.a.com', '*.a.com'], destinationSubnets: ['10.0.0.0/8'] }], route }],
+      },
+    ],
     ['all hosts at a gateway', { hosts: ['*'], gateways: ['bookinfo-gateway'], http: [{ route }] }],
     ['an address at a gateway', { hosts: ['10.0.0.1'], gateways: ['istio-system/gw'], http: [{ route }] }],
     [
@@ -269,15 +277,39 @@ describe('VirtualService', () => {
       'warning spec.http[1].match[0]: is never used: rule "first" before it has the same match',
     ],
     [{ hosts: ['a'], tcp: [{}] }, 'error spec.tcp[0].route: is required: where connections go'],
-    [{ hosts: ['a.com'], tls: [{ match: [{ sniHosts: ['b.com'] }], route }] }, 'warning spec.tls: has no effect'],
+    [{ hosts: ['a.com'], tls: [{ match: [{ sniHosts: ['a.com'] }] }] }, 'error spec.tls[0].route: is required'],
+    [{ hosts: ['a.com'], tls: [{ route }] }, 'error spec.tls[0].match: is required'],
+    [
+      { hosts: ['a.com'], tls: [{ match: [{ sniHosts: [] }], route }] },
+      'error spec.tls[0].match[0].sniHosts: expected at least 1 item, got none',
+    ],
+    [
+      { hosts: ['*'], gateways: ['gw'], tls: [{ match: [{ sniHosts: ['10.0.0.1'] }], route }] },
+      'warning spec.tls[0].match[0].sniHosts[0]: is an address: a TLS hello carries names only',
+    ],
+    [
+      { hosts: ['a.com'], tls: [{ match: [{ sniHosts: ['a.com'], destinationSubnets: ['10.0.0.0/33'] }], route }] },
+      'error spec.tls[0].match[0].destinationSubnets[0]: expected an IP address or a CIDR range',
+    ],
+    [
+      { hosts: ['a.com'], tcp: [{ match: [{ sourceNamespace: 'A b' }], route }] },
+      'error spec.tcp[0].match[0].sourceNamespace: expected lower-case letters',
+    ],
+    [
+      { hosts: ['a.com'], tcp: [{ match: [{ gateways: ['a/b/c'] }], route }] },
+      'error spec.tcp[0].match[0].gateways[0]: expected `gateway`, `namespace/gateway` or `mesh`',
+    ],
   ])('says of %j: %s', (spec, message) => {
     expect(said(spec)).toContainEqual(expect.stringContaining(message));
   });
 
   test('wants the server names of TLS routes within its hosts', () => {
     const tls = [{ match: [{ sniHosts: ['b.com', 'x.a.com'] }], route }];
-    expect(said({ hosts: ['*.a.com'], tls })[1]).toBe(
+    expect(said({ hosts: ['*.a.com'], tls })).toEqual([
       'error spec.tls[0].match[0].sniHosts[0]: expected a name within the hosts of the VirtualService, got "b.com"',
+    ]);
+    expect(said({ hosts: ['*.A.com'], tls: tls.map((t) => ({ ...t, match: [{ sniHosts: ['X.a.COM'] }] })) })).toEqual(
+      [],
     );
   });
 });

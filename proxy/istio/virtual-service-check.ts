@@ -1,12 +1,12 @@
 /** What a VirtualService must keep to beyond its schema (Istio's ValidateVirtualService). */
-import { isIp } from './format.ts';
-import { checkDestination, checkExportTo, checkHost, overlap } from './host-check.ts';
+import { checkExportTo, checkHost, overlap } from './host-check.ts';
 import type { HttpMatchRequest } from './http-match.ts';
-import { checkHttpRoute, checkWeights } from './http-route-check.ts';
+import { checkTcpRoute, checkTlsRoute } from './connection-route-check.ts';
+import { checkHttpRoute } from './http-route-check.ts';
 import type { Report } from './report.ts';
 import type { Check } from './schema.ts';
 import { shown } from './shown.ts';
-import type { HttpRoute, RouteDestination, TlsRoute, VirtualServiceSpec } from './virtual-service.ts';
+import type { HttpRoute, VirtualServiceSpec } from './virtual-service.ts';
 
 export const checkVirtualService: Check<VirtualServiceSpec> = (spec, report, meta) => {
   checkHosts(spec, report.at('hosts'));
@@ -14,11 +14,8 @@ export const checkVirtualService: Check<VirtualServiceSpec> = (spec, report, met
   const { http = [], tls = [], tcp = [] } = spec;
   if (http.length + tls.length + tcp.length === 0) report.error('expected http, tls or tcp rules, got none');
   for (const [i, route] of http.entries()) checkHttpRoute(route, report.at('http', i));
-  for (const [i, route] of tls.entries()) {
-    checkDestinations(route.route, report.at('tls', i));
-    checkServerNames(route, spec.hosts ?? [], report.at('tls', i));
-  }
-  for (const [i, route] of tcp.entries()) checkDestinations(route.route, report.at('tcp', i));
+  for (const [i, route] of tls.entries()) checkTlsRoute(route, spec.hosts ?? [], report.at('tls', i));
+  for (const [i, route] of tcp.entries()) checkTcpRoute(route, report.at('tcp', i));
   warnUnreachable(http, report.at('http'));
 };
 
@@ -33,28 +30,6 @@ function checkHosts({ hosts = [], gateways = ['mesh'] }: VirtualServiceSpec, rep
     const other = hosts.slice(0, i).find((earlier) => overlap(earlier, host));
     if (other !== undefined)
       report.at(i).error(`expected hosts that do not overlap, got ${shown(host)} beside ${shown(other)}`);
-  }
-}
-
-function checkDestinations(destinations: readonly RouteDestination[] | undefined, report: Report): void {
-  if (destinations === undefined || destinations.length === 0)
-    report.at('route').error('is required: where connections go');
-  for (const [i, { destination }] of (destinations ?? []).entries())
-    checkDestination(destination, report.at('route', i, 'destination'));
-  checkWeights(destinations ?? [], report.at('route'));
-}
-
-function checkServerNames({ match }: TlsRoute, hosts: readonly string[], report: Report): void {
-  for (const [i, { sniHosts }] of match.entries()) {
-    for (const [j, name] of sniHosts.entries()) {
-      const at = report.at('match', i, 'sniHosts', j);
-      checkHost(name, at, true);
-      if (isIp(name)) at.warning('is an address: a TLS hello carries names only');
-      const within = hosts.some(
-        (host) => host === '*' || host === name || (host.startsWith('*') && name.endsWith(host.slice(1))),
-      );
-      if (!within) at.error(`expected a name within the hosts of the VirtualService, got ${shown(name)}`);
-    }
   }
 }
 

@@ -71,9 +71,9 @@ export type RouteDestination = Infer<typeof routeDestination>;
 
 /** Conditions on a connection that http, tls and tcp matches share. */
 const connection = {
-  destinationSubnets: ignored(
-    list(string('IP address or CIDR range', { format: ipOrCidr }), 'Addresses the connection was made to'),
-    'Lateen picks TCP routes by port, not by address, so far',
+  destinationSubnets: list(
+    string('IP address or CIDR range', { format: ipOrCidr }),
+    'Addresses the connection was made to; at gateways they do not count',
   ),
   port: port('Port of the service the connection was made to; absent: any'),
   sourceLabels: labels('Labels of the calling workload; all must be there'),
@@ -88,7 +88,9 @@ const tlsRoute = object(
         object(
           {
             sniHosts: required(
-              list(string('Server name; `*.example.com` matches below it'), 'Server names in the TLS hello'),
+              list(string('Server name; `*.example.com` matches below it'), 'Server names in the TLS hello', {
+                min: 1,
+              }),
             ),
             ...connection,
           },
@@ -135,10 +137,7 @@ export const virtualServiceSpec = object(
       { default: 'mesh' },
     ),
     http: list(httpRoute, 'Rules for HTTP, in the order they are tried'),
-    tls: ignored(
-      list(tlsRoute, 'Rules for TLS by server name, in the order they are tried'),
-      'Lateen does not route by TLS server name so far',
-    ),
+    tls: list(tlsRoute, 'Rules for TLS by server name; the narrowest name that fits decides'),
     tcp: list(tcpRoute, 'Rules for TCP, in the order they are tried'),
     exportTo,
   },

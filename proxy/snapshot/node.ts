@@ -21,6 +21,8 @@ export type Workload = {
 /** The proxy a snapshot was compiled for. */
 export type ProxyNode = Workload & {
   readonly role: 'sidecar' | 'gateway';
+  /** REDIRECT: the kernel redirects connections to this proxy (iptables). NONE: it is asked itself. Istio: INTERCEPTION_MODE. */
+  readonly interception: 'REDIRECT' | 'NONE';
   readonly trustDomain: string;
   /** Root namespace of the mesh (`istio-system`). */
   readonly rootNamespace: string;

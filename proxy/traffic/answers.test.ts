@@ -92,7 +92,9 @@ function exchange(given: Partial<Exchange>): Exchange {
     remotePort: 1,
     localAddress: '10.0.0.2',
     localPort: 80,
+    redirected: false,
     peer: null,
+    serverName: '',
   };
   return Object.assign(new Exchange(connection, 'outbound'), { method: 'GET', authority: 'ratings:9080' }, given);
 }

@@ -118,7 +118,9 @@ function asked(method: string, headers: string[]): Exchange {
     remotePort: 1,
     localAddress: '10.0.0.2',
     localPort: 80,
+    redirected: false,
     peer: null,
+    serverName: '',
   };
   return Object.assign(new Exchange(connection, 'gateway'), { method, headers });
 }

@@ -88,7 +88,16 @@ describe('a fault', () => {
 
 function exchange(): Exchange {
   return new Exchange(
-    { id: 1, remoteAddress: '10.0.0.1', remotePort: 1, localAddress: '10.0.0.2', localPort: 80, peer: null },
+    {
+      id: 1,
+      remoteAddress: '10.0.0.1',
+      remotePort: 1,
+      localAddress: '10.0.0.2',
+      localPort: 80,
+      redirected: false,
+      peer: null,
+      serverName: '',
+    },
     'outbound',
   );
 }

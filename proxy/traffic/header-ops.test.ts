@@ -110,7 +110,16 @@ describe('templates', () => {
 
   test('what is not known yet is left out', () => {
     const x = new Exchange(
-      { id: 1, remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0, peer: null },
+      {
+        id: 1,
+        remoteAddress: '',
+        remotePort: 0,
+        localAddress: '',
+        localPort: 0,
+        redirected: false,
+        peer: null,
+        serverName: '',
+      },
       'outbound',
     );
     requestOps({
@@ -131,7 +140,9 @@ function exchange(headers: string[]): Exchange {
     remotePort: 1234,
     localAddress: '10.0.0.2',
     localPort: 80,
+    redirected: false,
     peer: null,
+    serverName: '',
   };
   const x = new Exchange(connection, 'outbound');
   const cluster = new LiveCluster({
@@ -144,6 +155,12 @@ function exchange(headers: string[]): Exchange {
     connectTimeout: ms(1),
     idleTimeout: ms(1),
     tcpIdleTimeout: ms(1),
+    maxConnectionDuration: ms(0),
+    keepAlive: null,
+    sourceAddress: null,
+    proxyProtocol: null,
+    tunnel: null,
+    mayPointInside: true,
     maxConnections: 1,
     maxPendingRequests: 1,
     maxRequests: 1,

@@ -92,7 +92,16 @@ describe('the time a request may take', () => {
   ] as const) {
     test(`route ${route ?? 'unlimited'}, ${grpc ? 'gRPC' : 'HTTP'} with grpc-timeout ${header}: ${limit ?? 'unlimited'}`, () => {
       const x = new Exchange(
-        { id: 1, remoteAddress: '', remotePort: 0, localAddress: '', localPort: 0, peer: null },
+        {
+          id: 1,
+          remoteAddress: '',
+          remotePort: 0,
+          localAddress: '',
+          localPort: 0,
+          redirected: false,
+          peer: null,
+          serverName: '',
+        },
         'outbound',
       );
       x.grpc = grpc;

@@ -66,7 +66,9 @@ function exchange(path: string): Exchange {
     remotePort: 1,
     localAddress: '10.0.0.2',
     localPort: 80,
+    redirected: false,
     peer: null,
+    serverName: '',
   };
   return Object.assign(new Exchange(connection, 'outbound'), { authority: 'ratings', path });
 }

@@ -7,7 +7,7 @@
  *     # node: { labels: { app: ratings } }                      changes to the proxy, as YAML (optional)
  *     # mesh: { outboundTrafficPolicy: REGISTRY_ONLY }          changes to the mesh settings (optional)
  *
- * What can be printed: routes, clusters, listeners, authz, connect, endpoints, workloads, telemetry, problems, analysis.
+ * What can be printed: routes, clusters, listeners, authz, connect, captured, endpoints, workloads, telemetry, problems, analysis.
  */
 import { parse as parseYaml } from 'yaml';
 import { analyze } from '#proxy/compile/analyze.ts';
@@ -81,6 +81,7 @@ function nodeOf(changes: Partial<ProxyNode>): ProxyNode {
     trustDomain: 'cluster.local',
     rootNamespace: 'istio-system',
     portMap: {},
+    interception: 'NONE',
     appPorts: {},
     ...changes,
   };
@@ -105,6 +106,8 @@ function pick({ snapshot, discovery }: CompileResult, { print, names }: Golden):
       return snapshot.listeners.find(({ name }) => name === names[0])?.authz ?? null;
     case 'connect':
       return snapshot.listeners.flatMap((l) => (l.kind === 'http' && l.forwardProxy !== null ? [l.forwardProxy] : []));
+    case 'captured':
+      return snapshot.listeners.flatMap((l) => (l.kind === 'http' && l.direction === names[0] && l.captured) || [])[0];
     case 'endpoints':
       return Object.fromEntries(names.map((name) => [name, discovery.endpoints[name] ?? null]));
     case 'workloads':
