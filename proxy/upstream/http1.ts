@@ -6,7 +6,7 @@ import { BatchWriter } from '../wire/batch-writer.ts';
 import { BodyReader, type BodyConsumer } from '../wire/http1-body.ts';
 import { DEFAULT_LIMITS, findHeadEnd, parseResponseHead, type Framing, type ResponseHead } from '../wire/http1-head.ts';
 import { chunkLine, CRLF, lastChunk } from '../wire/http1-write.ts';
-import { endLending, keep, type Reads } from '../wire/lent-reads.ts';
+import { keep, type Reads } from '../wire/lent-reads.ts';
 
 /** What the pool must know. */
 export type Http1Owner = {
@@ -27,6 +27,8 @@ export class Http1Connection implements Upstream, BodyConsumer {
   readonly local: string;
   /** Requests answered. */
   served = 0;
+  /** `performance.now()` when it was opened. */
+  readonly openedAt = performance.now();
   /** `performance.now()` when it became idle. */
   idleSince = 0;
   closed = false;
@@ -125,15 +127,14 @@ export class Http1Connection implements Upstream, BodyConsumer {
     this.socket.destroy();
   }
 
-  takeOver(): { socket: Socket; early: Buffer | null } {
+  takeOver(): { socket: Socket; reads: Reads; early: Buffer | null } {
     const early = this.#carry;
     this.#events = null;
     this.#carry = null;
     this.closed = true;
-    for (const event of ['data', 'drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
-    endLending(this.socket, this.#reads);
+    for (const event of ['drain', 'end', 'error', 'close']) this.socket.removeAllListeners(event);
     this.#owner.onClosed(this);
-    return { socket: this.socket, early };
+    return { socket: this.socket, reads: this.#reads, early };
   }
 
   close(): void {

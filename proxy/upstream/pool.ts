@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
 import { Reads } from '../wire/lent-reads.ts';
-import { dial } from './connect.ts';
+import type { Dialed } from './connect.ts';
 import { Http1Connection, type Http1Owner } from './http1.ts';
 
 /** Who waits for a connection. */
@@ -23,21 +23,23 @@ export type LeaseProblem =
 /** Never keep an idle connection longer than a server's announced patience, less the time a request may be under way. */
 const HINT_MARGIN_MS = 1000;
 
+/** Opens a connection for a pool; the returned function gives it up. */
+export type Connect = (cluster: LiveCluster, endpoint: LiveEndpoint, reads: Reads, done: Dialed) => () => void;
+
 export class Pool implements Http1Owner {
   readonly endpoint: LiveEndpoint;
   readonly #cluster: LiveCluster;
-  readonly #from: string;
+  readonly #connect: Connect;
   readonly #idle: Http1Connection[] = [];
   readonly #open = new Set<Http1Connection>();
   readonly #waiting: Waiter[] = [];
   readonly #dialing = new Set<() => void>();
   #draining = false;
 
-  /** `from`: the workload's own address, see `Dial`. */
-  constructor(cluster: LiveCluster, endpoint: LiveEndpoint, from: string) {
+  constructor(cluster: LiveCluster, endpoint: LiveEndpoint, connect: Connect) {
     this.#cluster = cluster;
     this.endpoint = endpoint;
-    this.#from = from;
+    this.#connect = connect;
   }
 
   get open(): number {
@@ -57,8 +59,11 @@ export class Pool implements Http1Owner {
         setImmediate(leaseNow, this, waiter);
         return null;
       }
-      for (let c = this.#idle.pop(); c !== undefined; c = this.#idle.pop())
-        if (!c.closed && !c.socket.destroyed) return c;
+      for (let c = this.#idle.pop(); c !== undefined; c = this.#idle.pop()) {
+        if (c.closed || c.socket.destroyed) continue;
+        if (!this.#isOld(c)) return c;
+        c.close();
+      }
     }
     const { maxConnections, maxPendingRequests } = this.#cluster.settings;
     if (this.#cluster.pending >= maxPendingRequests) {
@@ -92,7 +97,7 @@ export class Pool implements Http1Owner {
   onIdle(connection: Http1Connection): void {
     const { maxRequestsPerConnection } = this.#cluster.settings;
     const worn = maxRequestsPerConnection > 0 && connection.served >= maxRequestsPerConnection;
-    if (worn) return connection.close();
+    if (worn || (connection.served > 0 && this.#isOld(connection))) return connection.close();
     const waiter = this.#next();
     if (waiter !== undefined) return waiter.onLease(connection);
     if (this.#draining) return connection.close();
@@ -111,9 +116,19 @@ export class Pool implements Http1Owner {
     if ((free || none) && this.#waiting.length > this.#dialing.size) this.#dial();
   }
 
-  /** Closes what has been idle for too long. `now`: `performance.now()`. */
+  /**
+   * It has lived for maxConnectionDuration: nothing new goes out on it, what is under way ends (Envoy: HttpProtocolOptions'
+   * max_connection_duration, where Istio puts it for clusters).
+   */
+  #isOld(connection: Http1Connection): boolean {
+    const { maxConnectionDuration } = this.#cluster.settings;
+    return maxConnectionDuration > 0 && performance.now() - connection.openedAt >= maxConnectionDuration;
+  }
+
+  /** Closes what has been idle, or open, for too long. `now`: `performance.now()`. */
   sweep(now: number): void {
-    const { idleTimeout } = this.#cluster.settings;
+    const { idleTimeout, maxConnectionDuration } = this.#cluster.settings;
+    if (maxConnectionDuration > 0) this.#closeOld();
     while (this.#idle.length > 0) {
       const oldest = this.#idle[0]!;
       const hint = /timeout=(\d{1,6})/.exec(oldest.keepAliveHint);
@@ -125,20 +140,27 @@ export class Pool implements Http1Owner {
     }
   }
 
+  #closeOld(): void {
+    for (const connection of this.#idle.filter((c) => this.#isOld(c))) {
+      this.#idle.splice(this.#idle.indexOf(connection), 1);
+      connection.close();
+    }
+  }
+
   /** No new connections; idle ones close now, busy ones when they are done. */
   drain(): void {
     this.#draining = true;
     for (const c of this.#idle.splice(0)) c.close();
   }
 
+  /** True when somebody waits for a connection, or is using one. */
+  get inUse(): boolean {
+    return this.#waiting.length > 0 || this.#dialing.size > 0 || this.#open.size > this.#idle.length;
+  }
+
   /** True when nothing is open, under way or waited for. */
   get empty(): boolean {
     return this.#open.size === 0 && this.#dialing.size === 0 && this.#waiting.length === 0;
-  }
-
-  /** Back in service (its endpoint returned). */
-  undrain(): void {
-    this.#draining = false;
   }
 
   #next(): Waiter | undefined {
@@ -148,32 +170,21 @@ export class Pool implements Http1Owner {
   }
 
   #dial(): void {
-    const { settings } = this.#cluster;
     const reads = new Reads();
     this.#cluster.connections++;
-    const cancel = dial(
-      {
-        host: this.endpoint.address,
-        port: this.endpoint.port,
-        from: this.#from,
-        tls: settings.tls,
-        timeout: settings.connectTimeout,
-        reads,
+    const cancel = this.#connect(this.#cluster, this.endpoint, reads, {
+      onConnected: (socket: Socket) => {
+        this.#dialing.delete(cancel);
+        const connection = new Http1Connection(socket, reads, this);
+        this.#open.add(connection);
+        this.onIdle(connection);
       },
-      {
-        onConnected: (socket: Socket) => {
-          this.#dialing.delete(cancel);
-          const connection = new Http1Connection(socket, reads, this);
-          this.#open.add(connection);
-          this.onIdle(connection);
-        },
-        onDialFailed: (cause, timedOut) => {
-          this.#dialing.delete(cancel);
-          this.#cluster.connections--;
-          this.#next()?.onLeaseFailed(timedOut ? { kind: 'connect-timeout' } : { kind: 'connect-failed', cause });
-        },
+      onDialFailed: (cause, timedOut) => {
+        this.#dialing.delete(cancel);
+        this.#cluster.connections--;
+        this.#next()?.onLeaseFailed(timedOut ? { kind: 'connect-timeout' } : { kind: 'connect-failed', cause });
       },
-    );
+    });
     this.#dialing.add(cancel);
   }
 }
