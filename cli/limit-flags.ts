@@ -1,7 +1,7 @@
 /** The flags of `lateen sidecar` and `lateen gateway` that set limits towards clients, and overload protection. */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { SIDECAR_LIMITS, type ListenerLimits } from '#proxy/listener/limits.ts';
-import { bytes, count, milliseconds, wholeNumber } from './flags.ts';
+import { bytes, count, each, milliseconds, range, wholeNumber } from './flags.ts';
 
 export type LimitFlags = {
   maxConnections: number;
@@ -18,6 +18,7 @@ export type LimitFlags = {
   maxMemory?: number;
   overloadMemory: readonly [number, number, number];
   overloadDelay: readonly [number, number];
+  proxyProtocolFrom?: readonly string[];
 };
 
 const GROUP = 'Limits and overload:';
@@ -71,7 +72,11 @@ export function addLimitFlags(command: Command): Command {
     overload.delay,
     '100ms,1s',
   );
-  return command;
+  return command.option(
+    '--proxy-protocol-from <range>',
+    'connections from these addresses begin with a PROXY header (version 1 or 2), whose client is believed; repeatable',
+    each(range),
+  );
 }
 
 export function limitsOf(flags: LimitFlags): ListenerLimits {
@@ -89,6 +94,7 @@ export function limitsOf(flags: LimitFlags): ListenerLimits {
     maxConnectionsInTotal: flags.maxConnections,
     maxConnectionsPerAddress: flags.maxAddressConnections,
     maxRequests: flags.maxRequests,
+    proxyProtocolFrom: flags.proxyProtocolFrom ?? [],
     overload: {
       ...overload,
       disableKeepAlive: disableKeepAlive / 100,

@@ -1,6 +1,8 @@
 /** The data plane of one thread: receives snapshots, links them, swaps them in, serves, reports back. */
 import { clusterStates } from './admin/cluster-state.ts';
 import { makePicker } from './balancer/picker.ts';
+import { loadConnectFrom } from './bound-socket.ts';
+import { cidrPredicate } from './core/cidr.ts';
 import { wheelClock } from './core/clock.ts';
 import { normalizePath } from './core/path.ts';
 import { systemRandom } from './core/random.ts';
@@ -9,21 +11,25 @@ import { Http1Downstream } from './listener/http1.ts';
 import { Admission } from './listener/admission.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from './listener/limits.ts';
 import { Listeners } from './listener/listeners.ts';
+import { loadOriginalDst, type OriginalDst } from './listener/original-dst.ts';
 import { memoryReader, type MemoryReading } from './listener/memory-reading.ts';
 import { Overload } from './listener/overload.ts';
 import { delayProbe } from './listener/delay-probe.ts';
 import type { Exchange } from './live/exchange.ts';
 import { LoadBoard } from './live/load-board.ts';
+import { OwnPorts } from './live/own-ports.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './messages.ts';
 import type { Environment } from './pipeline/environment.ts';
 import { drain } from './pipeline/drain.ts';
 import { Ingress } from './pipeline/ingress.ts';
 import { link } from './pipeline/link.ts';
+import { leadsBack } from './pipeline/loop.ts';
 import { Plans } from './pipeline/plan.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import { countDroppedLines, createAccessLog, type AccessLog } from './telemetry/access-log.ts';
+import { EgressSightings } from './telemetry/egress-sightings.ts';
 import { createIstioMetrics } from './telemetry/istio-metrics.ts';
 import { createOverloadMetrics } from './telemetry/overload-counters.ts';
 import { createSpanRecorder, type SpanRecorder } from './telemetry/spans.ts';
@@ -37,15 +43,22 @@ export type DataPlane = {
   tell(message: ToWorker): void;
 };
 
-/** `post`: how it answers. `readMemory`: for tests. */
+/** `post`: how it answers. `readMemory`, `originalDst`: for tests. */
 export function createDataPlane(
   setup: WorkerSetup,
   post: (message: FromWorker) => void,
   limits: ListenerLimits = setup.limits ?? SIDECAR_LIMITS,
   readMemory: () => MemoryReading = memoryReader(limits.overload.memoryBytes),
+  originalDst: OriginalDst | null = redirects(setup.node, (message) => post({ kind: 'warning', message })),
 ): DataPlane {
-  const upstreams = new Upstreams(makePicker, systemRandom);
+  const ownPorts = new OwnPorts(setup.ownPorts);
+  const upstreams = new Upstreams(makePicker, systemRandom, {
+    connectFrom: loadConnectFrom(),
+    // Only who is redirected to can meet itself.
+    ownPorts: originalDst === null ? null : ownPorts,
+  });
   upstreams.from = setup.node.ip;
+  upstreams.onWarning = (message) => post({ kind: 'warning', message });
   const writer = new SeriesWriter((announcement) => post({ kind: 'announce', announcement }), {
     onOverflow: ({ name }, limit) =>
       post({ kind: 'warning', message: `${name} has ${limit} label sets; what comes on top is counted as "other"` }),
@@ -67,28 +80,37 @@ export function createDataPlane(
     row,
     onRefuseConnections: (refuse) => listeners.refuse(refuse),
   });
-  const environment = createEnvironment(setup, upstreams, writer, log, spans, overload);
+  const egress = new EgressSightings();
+  const environment = createEnvironment(setup, upstreams, writer, log, spans, overload, egress, ownPorts);
   const { plans } = environment;
+  upstreams.leadsBack = (address, port) => leadsBack(environment, address, port);
   const ingress = new Ingress(
     environment,
-    (socket, connection, handler) => new Http1Downstream(socket, connection, handler, limits),
+    (socket, reads, connection, handler) => new Http1Downstream(socket, reads, connection, handler, limits),
     overload,
     count,
+    limits.proxyProtocolFrom.length === 0 ? () => false : cidrPredicate(limits.proxyProtocolFrom),
   );
   const listeners = new Listeners(
     (name, socket, connection) => ingress.accept(name, socket, connection),
     (problem) => post({ kind: 'bind-problem', problem }),
     (listener) => post({ kind: 'bind-recovered', listener }),
     new Admission(limits, board, row, (listener, why) => count(why, listener)),
+    originalDst,
   );
   const sweeper = setInterval(() => {
     const now = performance.now();
     upstreams.sweep(now);
     ingress.sweep(now);
     overload.sweep(now);
+    tellEgress();
   }, limits.sweepInterval);
   sweeper.unref();
   return { tell };
+
+  function tellEgress(): void {
+    if (egress.size > 0) post({ kind: 'egress', id: null, rows: egress.drain() });
+  }
 
   function tell(message: ToWorker): void {
     switch (message.kind) {
@@ -113,6 +135,8 @@ export function createDataPlane(
       }
       case 'clusters':
         return post({ kind: 'clusters', id: message.id, clusters: clusterStates(upstreams.clusters.values()) });
+      case 'egress':
+        return post({ kind: 'egress', id: message.id, rows: egress.drain() });
       case 'reopen-logs':
         // The old file stays open when the new one cannot be.
         log?.reopen().catch(() => undefined);
@@ -134,9 +158,19 @@ export function createDataPlane(
     overload.close();
     upstreams.close();
     spans.flush();
+    tellEgress();
     await log?.flush();
     post({ kind: 'drained' });
   }
+}
+
+/** Null: nothing is redirected to this proxy, or nobody can tell where it was going. */
+function redirects({ interception }: ProxyNode, warn: (message: string) => void): OriginalDst | null {
+  if (interception === 'NONE') return null;
+  const originalDst = loadOriginalDst();
+  if (originalDst === null)
+    warn('redirected connections cannot be told apart: SO_ORIGINAL_DST needs Linux, and Node 26 or the package koffi');
+  return originalDst;
 }
 
 function createEnvironment(
@@ -146,6 +180,8 @@ function createEnvironment(
   log: AccessLog | null,
   spans: SpanRecorder,
   overload: Overload,
+  egress: EgressSightings,
+  ownPorts: OwnPorts,
 ): Environment {
   const metrics = createIstioMetrics(
     writer,
@@ -160,6 +196,7 @@ function createEnvironment(
     clock: wheelClock(),
     random: systemRandom,
     tunnels: new Set(),
+    ownPorts,
     tcpSeries: createTcpMetrics(writer, setup.node),
     identify(x: Exchange): void {
       ensureRequestId(x, x.direction === 'gateway');
@@ -169,6 +206,12 @@ function createEnvironment(
       overload.end();
       metrics(x);
       spans.record(x);
+      egress.note(x);
+      if (log !== null && plans.current.snapshot.telemetry.accessLog) log.record(x, x.configVersion);
+    },
+    reached: (x: Exchange) => egress.note(x),
+    recordTcp(x: Exchange): void {
+      egress.note(x);
       if (log !== null && plans.current.snapshot.telemetry.accessLog) log.record(x, x.configVersion);
     },
   };

@@ -6,6 +6,7 @@ import type { BindProblem, SharedSocket } from './listener/listeners.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
+import type { EgressRow } from './telemetry/egress-sightings.ts';
 import type { SpanBatch } from './telemetry/spans.ts';
 
 /** Given to a worker at its start. */
@@ -20,6 +21,8 @@ export type WorkerSetup = {
   /** Of a LoadBoard, for all workers, and the row of this one; without it, it is the only one. */
   readonly load?: SharedArrayBuffer;
   readonly row?: number;
+  /** Of OwnPorts, for all workers; without it, it is the only one. */
+  readonly ownPorts?: SharedArrayBuffer;
 };
 
 /** As the id of `sockets`: not asked for, and followed by `crashed`. */
@@ -38,6 +41,7 @@ export type ToWorker =
   /** Stop accepting what is meant for the application; its own calls go on. */
   | { readonly kind: 'drain-inbound' }
   | { readonly kind: 'clusters'; readonly id: number }
+  | { readonly kind: 'egress'; readonly id: number }
   | { readonly kind: 'reopen-logs' };
 
 export type FromWorker =
@@ -47,6 +51,8 @@ export type FromWorker =
   | { readonly kind: 'bind-recovered'; readonly listener: string }
   | { readonly kind: 'announce'; readonly announcement: Announcement }
   | { readonly kind: 'spans'; readonly batch: SpanBatch }
+  /** Traffic that left the mesh, or was kept from it, since the last of these. `id` null: not asked for. */
+  | { readonly kind: 'egress'; readonly id: number | null; readonly rows: readonly EgressRow[] }
   | { readonly kind: 'clusters'; readonly id: number; readonly clusters: readonly ClusterState[] }
   /** `taken`: descriptors of the adopted sockets that are in use. */
   | {

@@ -7,8 +7,10 @@ import type { BindProblem, SharedSocket } from './listener/listeners.ts';
 import { loadDescriptors } from './listener/descriptors.ts';
 import { CRASHED, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts';
 import { LoadBoard } from './live/load-board.ts';
+import { OwnPorts } from './live/own-ports.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
+import type { EgressRow } from './telemetry/egress-sightings.ts';
 import type { SpanBatch } from './telemetry/spans.ts';
 
 export type WorkerEvents = {
@@ -19,6 +21,7 @@ export type WorkerEvents = {
   /** `worker` numbers threads; a replacement has a number of its own. */
   onAnnouncement(worker: number, announcement: Announcement): void;
   onSpans(batch: SpanBatch): void;
+  onEgress(rows: readonly EgressRow[]): void;
   /** The thread has ended unasked; what it had counted stays valid. */
   onGone(worker: number): void;
   onWarning(message: string): void;
@@ -81,7 +84,8 @@ export class Workers {
   constructor(count: number, setup: WorkerSetup, events: WorkerEvents) {
     // A thread that is being replaced keeps its row beside its successor's.
     this.load = new LoadBoard(2 * count + 2);
-    this.#setup = { ...setup, load: this.load.buffer };
+    const redirected = setup.node.interception === 'REDIRECT';
+    this.#setup = { ...setup, load: this.load.buffer, ...(redirected ? { ownPorts: new OwnPorts().buffer } : {}) };
     this.#events = events;
     for (let i = 0; i < count; i++) this.#start();
   }
@@ -104,6 +108,11 @@ export class Workers {
     return this.#ask('clusters') as Promise<(readonly ClusterState[])[]>;
   }
 
+  /** Resolves when `onEgress` has been told of everything so far. */
+  async egress(): Promise<void> {
+    await this.#ask('egress');
+  }
+
   /** Gives each worker its share of the sockets of a predecessor. Before the first snapshot. */
   adopt(sockets: readonly SharedSocket[]): void {
     const threads = [...this.#threads];
@@ -124,7 +133,7 @@ export class Workers {
     return { sockets: answers.flatMap((a) => a.sockets), taken: answers.flatMap((a) => a.taken) };
   }
 
-  #ask(kind: 'clusters' | 'sockets'): Promise<unknown[]> {
+  #ask(kind: 'clusters' | 'sockets' | 'egress'): Promise<unknown[]> {
     const { promise, resolve } = Promise.withResolvers<unknown[]>();
     const id = this.#nextQuestion++;
     this.#asked.set(id, { left: this.#threads.size, answers: [], done: resolve });
@@ -232,6 +241,9 @@ export class Workers {
         return this.#events.onAnnouncement(thread.number, message.announcement);
       case 'spans':
         return this.#events.onSpans(message.batch);
+      case 'egress':
+        this.#events.onEgress(message.rows);
+        return message.id === null ? undefined : this.#answer(message.id, null);
       case 'clusters':
         return this.#answer(message.id, message.clusters);
       case 'sockets':

@@ -63,7 +63,9 @@ function asked(authority: string, path: string): Exchange {
     remotePort: 1,
     localAddress: '10.0.0.2',
     localPort: 80,
+    redirected: false,
     peer: null,
+    serverName: '',
   };
   return Object.assign(new Exchange(connection, 'outbound'), { method: 'GET', authority, path });
 }

@@ -83,8 +83,8 @@ function factOf(attribute: Exclude<Attribute, { readonly of: 'destination.label'
     case 'source.label':
       return label(attribute.name);
     case 'connection.sni':
-      // Plain text has none. Listeners that end TLS will tell it here.
-      return () => undefined;
+      // Plain text has none.
+      return ({ serverName }) => (serverName === '' ? undefined : serverName);
     case 'request.method':
     case 'request.path':
     case 'request.host':

@@ -292,7 +292,10 @@ describe('TCP: only the connection can be asked', () => {
     ],
     ['an ALLOW with an alternative that asks for none', { allow: [[{ kind: 'any', of: [http, port] }]] }, null],
   ] satisfies [string, Rules, string | null][]) {
-    test(name, () => expect(connectionAuthorizer(authzOf(authz), env)(connection({ peer: reviews }))).toBe(verdict));
+    test(name, () => {
+      const denial = connectionAuthorizer(authzOf(authz), env)(connection({ peer: reviews }));
+      expect(denial?.details ?? null).toBe(verdict === null ? null : `rbac_access_denied_matched_policy[${verdict}]`);
+    });
   }
 });
 
@@ -349,7 +352,16 @@ function workload(app: string, version: string): Workload {
 }
 
 function connection({ peer = null, from = '127.1.0.7', port = 9080 }: Asked): Connection {
-  return { id: 1, remoteAddress: from, remotePort: 40_000, localAddress: '127.1.0.9', localPort: port, peer };
+  return {
+    id: 1,
+    remoteAddress: from,
+    remotePort: 40_000,
+    localAddress: '127.1.0.9',
+    localPort: port,
+    redirected: false,
+    peer,
+    serverName: '',
+  };
 }
 
 function asked(given: Asked): Exchange {

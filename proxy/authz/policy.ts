@@ -31,10 +31,23 @@ export function authorizer(authz: Authz, env: AuthzEnv): Filter {
   };
 }
 
-/** Judges connections of TCP listeners: null permits, else the text for `rbac_access_denied_matched_policy[…]`. */
-export function connectionAuthorizer(authz: Authz, env: AuthzEnv): (connection: Connection) => string | null {
+export type ConnectionDenial = {
+  /** As Envoy says it in the access log. */
+  readonly details: string;
+  readonly why: string;
+  readonly source: SourceRef | null;
+};
+
+/** Judges connections whose bytes are not read: null permits. */
+export function connectionAuthorizer(authz: Authz, env: AuthzEnv): (connection: Connection) => ConnectionDenial | null {
   const judge = judgeOf(authz, connectionLeaf(env));
-  return (connection) => judge(connection)?.id ?? null;
+  return (connection) => {
+    const denial = judge(connection);
+    if (denial === null) return null;
+    const { id, why, source } = denial;
+    const details = `rbac_access_denied_matched_policy[${id}]`;
+    return { details, why: `${why}: the caller is ${describePeer(connection)}`, source };
+  };
 }
 
 function judgeOf<S>(authz: Authz, make: MakeLeaf<S>): (subject: S) => Denial | null {

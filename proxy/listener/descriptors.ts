@@ -95,7 +95,7 @@ export const descriptorOf = (socket: object): number =>
   (socket as { _handle?: { fd?: number } | null })._handle?.fd ?? -1;
 
 /** Without the warning that something is experimental: it is known, and stderr is for JSON. */
-function quietly<T>(load: () => T): T {
+export function quietly<T>(load: () => T): T {
   // oxlint-disable-next-line typescript/unbound-method -- it is put back as it was
   const { emitWarning } = process;
   process.emitWarning = () => undefined;

@@ -18,9 +18,8 @@ import {
 } from '../wire/http1-head.ts';
 import { refuseOversize } from '../wire/http1-oversize.ts';
 import { chunkLine, CRLF, lastChunk, responseHead } from '../wire/http1-write.ts';
-import { endLending, keep, Reads } from '../wire/lent-reads.ts';
+import { keep, type Reads } from '../wire/lent-reads.ts';
 import { BodyRate } from './body-rate.ts';
-import { lendReads } from './lent-socket.ts';
 import { LINGER_BYTES, type ListenerLimits } from './limits.ts';
 import { refusal } from './refusal.ts';
 import type { RequestHandler } from './request-handler.ts';
@@ -32,7 +31,7 @@ export class Http1Downstream implements Downstream {
   readonly #handler: RequestHandler;
   readonly #limits: ListenerLimits;
   readonly #out: BatchWriter;
-  readonly #reads = new Reads();
+  readonly #reads: Reads;
   /** `head`: between or in request heads. `open`: an exchange is under way. `linger`: the last response is out, input is thrown away. */
   #state: 'head' | 'open' | 'linger' | 'closed' = 'head';
   #events: DownstreamEvents | null = null;
@@ -62,18 +61,25 @@ export class Http1Downstream implements Downstream {
   #activeMs = performance.now();
   #headStartMs = 0;
 
-  constructor(socket: Socket, info: Connection, handler: RequestHandler, limits: ListenerLimits) {
-    this.socket = socket = lendReads(socket, this.#reads);
+  /** `reads` is told of what `socket` reads (lendReads). */
+  constructor(socket: Socket, reads: Reads, info: Connection, handler: RequestHandler, limits: ListenerLimits) {
+    this.socket = socket;
+    this.#reads = reads;
     this.info = info;
     this.#handler = handler;
     this.#limits = limits;
     this.#out = new BatchWriter(socket);
-    this.#reads.onBytes = (bytes) => this.#onData(bytes);
+    reads.onBytes = (bytes) => this.#onData(bytes);
     socket.on('drain', () => this.#onDrain());
     socket.on('end', () => this.#onEnd());
     // A reset tells nothing that `close` does not; without a listener it would end the process.
     socket.on('error', () => undefined);
     socket.on('close', () => this.#onClose());
+  }
+
+  /** What was read of it before: it is the beginning of the first request. */
+  begin(early: Buffer): void {
+    this.#onData(early);
   }
 
   get bodyFraming(): BodyFraming {
@@ -163,17 +169,16 @@ export class Http1Downstream implements Downstream {
     this.socket.resetAndDestroy();
   }
 
-  takeOver(): { socket: Socket; early: Buffer | null } {
+  takeOver(): { socket: Socket; reads: Reads; early: Buffer | null } {
     this.#out.flush();
     const early = this.#carry;
     this.#carry = null;
     this.#events = null;
     this.#state = 'closed';
     // Who counts connections goes on listening to `close`.
-    for (const event of ['data', 'drain', 'end', 'error']) this.socket.removeAllListeners(event);
-    endLending(this.socket, this.#reads);
+    for (const event of ['drain', 'end', 'error']) this.socket.removeAllListeners(event);
     this.#handler.onClosed();
-    return { socket: this.socket, early };
+    return { socket: this.socket, reads: this.#reads, early };
   }
 
   /** Asks the client to go: with `Connection: close` on the next response, or now when it has been idle for `idleMs`. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'vitest';
-import { endLending, Reads } from '../wire/lent-reads.ts';
+import { Reads } from '../wire/lent-reads.ts';
 import { lendReads } from './lent-socket.ts';
 
 let server: Server;
@@ -71,26 +71,6 @@ describe('an accepted connection that lends its reads', () => {
     socket.destroy();
     await gone;
     assert.equal(await count(), 0);
-  });
-
-  test('becomes a stream for a tunnel', async () => {
-    const reads = new Reads();
-    const socket = lendReads(accepted, reads);
-    const head = reading(reads, 'head');
-    client.write('head');
-    await head;
-    endLending(socket, reads);
-    const chunks: string[] = [];
-    const whole = new Promise<void>((resolve) =>
-      socket.on('data', (bytes: Buffer) => {
-        chunks.push(String(bytes));
-        if (chunks.join('') === 'onetwo') resolve();
-      }),
-    );
-    client.write('one');
-    client.write('two');
-    await whole;
-    socket.destroy();
   });
 
   test('a socket without a handle of Node’s is read as a stream', async () => {

@@ -33,6 +33,8 @@ export type ListenerLimits = {
   /** Requests under way in each worker, upgraded connections and tunnels among them. */
   readonly maxRequests: number;
   readonly overload: OverloadLimits;
+  /** Ranges whose connections begin with a PROXY header, which tells the client's address. Nobody else's header is believed. */
+  readonly proxyProtocolFrom: readonly string[];
 };
 
 /** When a worker helps itself (Envoy's overload manager: configuration/operations/overload_manager). */
@@ -68,6 +70,7 @@ export const SIDECAR_LIMITS: ListenerLimits = {
   maxConnectionsInTotal: 40_000,
   maxConnectionsPerAddress: 0,
   maxRequests: 20_000,
+  proxyProtocolFrom: [],
   overload: {
     disableKeepAlive: 0.92,
     refuseRequests: 0.95,

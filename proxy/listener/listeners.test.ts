@@ -19,6 +19,7 @@ const listener = (name: string, port: number, direction: Listener['direction'] =
   tables: {},
   fallback: tableName('t'),
   forwardProxy: null,
+  captured: null,
 });
 
 const anybody = (): Admission => new Admission(SIDECAR_LIMITS, new LoadBoard(1), 0, never);

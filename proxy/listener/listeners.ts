@@ -1,10 +1,11 @@
 /** The sockets a worker listens on: brought in line with each new plan; connections that are open are never cut by that. */
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Connection } from '../live/connection.ts';
 import type { Listener } from '../snapshot/listener.ts';
 import type { Admission } from './admission.ts';
 import { descriptorOf } from './descriptors.ts';
+import type { OriginalDst } from './original-dst.ts';
 
 /** Told of each accepted connection. */
 export type Accept = (listener: string, socket: Socket, connection: Connection) => void;
@@ -32,6 +33,7 @@ export class Listeners {
   readonly #bound = new Map<string, Bound>();
   readonly #retries = new Map<string, NodeJS.Timeout>();
   readonly #admission: Admission;
+  readonly #originalDst: OriginalDst | null;
   /** No new connection is taken, on any socket. */
   #refusing = false;
   #nextId = 1;
@@ -42,17 +44,22 @@ export class Listeners {
   #adopted: SharedSocket[] = [];
   #taken: number[] = [];
 
-  /** `onRecovered`: a listener that had a problem is bound after all, or not wanted any more. */
+  /**
+   * `onRecovered`: a listener that had a problem is bound after all, or not wanted any more. `originalDst`: where a connection was
+   * going before it was redirected; null: none is.
+   */
   constructor(
     accept: Accept,
     onProblem: (problem: BindProblem) => void,
     onRecovered: (listener: string) => void,
     admission: Admission,
+    originalDst: OriginalDst | null = null,
   ) {
     this.#accept = accept;
     this.#onProblem = onProblem;
     this.#onRecovered = onRecovered;
     this.#admission = admission;
+    this.#originalDst = originalDst;
   }
 
   /** Resolves when every listener of `wanted` is bound or has failed once (it is tried again then), and no other is. */
@@ -176,13 +183,17 @@ export class Listeners {
     const label = labelOf(settings);
     if (!this.#admission.enter(label, remoteAddress)) return void socket.resetAndDestroy();
     socket.once('close', () => this.#admission.leave(label, remoteAddress));
+    const original =
+      settings.kind === 'http' && settings.captured !== null ? (this.#originalDst?.(socket) ?? null) : null;
     this.#accept(settings.name, socket, {
       id: this.#nextId++,
       remoteAddress: plainAddress(remoteAddress),
       remotePort: socket.remotePort ?? 0,
-      localAddress: plainAddress(socket.localAddress ?? ''),
-      localPort: socket.localPort ?? 0,
+      localAddress: original?.address ?? plainAddress(socket.localAddress ?? ''),
+      localPort: original?.port ?? socket.localPort ?? 0,
+      redirected: original !== null,
       peer: null,
+      serverName: '',
     });
   }
 }
@@ -200,7 +211,14 @@ const SOCKETS = reusePort ? 4 : 1;
 
 /** A port that the system chooses is another one for each socket. */
 const sockets = (host: string, port: number): { host: string; port: number; reusePort: boolean }[] =>
-  Array.from({ length: port === 0 ? 1 : SOCKETS }, () => ({ host, port, reusePort }));
+  Array.from({ length: port === 0 ? 1 : SOCKETS }, () => ({
+    host: host === '::' ? EVERYWHERE : host,
+    port,
+    reusePort,
+  }));
+
+/** A kernel without IPv6 has no such address. */
+const EVERYWHERE = process.platform !== 'linux' || existsSync('/proc/net/if_inet6') ? '::' : '0.0.0.0';
 
 /** More turns than this are not waited for: somebody connects again and again, and has to meet a closed port at last. */
 const MOST_TURNS = 256;

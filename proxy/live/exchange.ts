@@ -22,6 +22,9 @@ export class Exchange {
   readonly connection: Connection;
   readonly direction: Direction;
 
+  /** A connection whose bytes are not read: it has no method, path and headers. */
+  opaque = false;
+
   // What came in.
   method = '';
   /** The request target as it was written. */

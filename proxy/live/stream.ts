@@ -44,7 +44,7 @@ export type Downstream = {
   /** The response cannot be completed: the client must see that it is broken, never a clean end. */
   abort(): void;
   /** After a 101 or an answered CONNECT: the connection is the caller's, with the bytes that came early. */
-  takeOver(): { readonly socket: unknown; readonly early: Buffer | null };
+  takeOver(): { readonly socket: unknown; readonly reads: unknown; readonly early: Buffer | null };
 };
 
 /** What the client's side tells. */
@@ -70,7 +70,7 @@ export type Upstream = {
   resume(): void;
   /** Gives the try up: the connection is closed. No event comes after. */
   abort(): void;
-  takeOver(): { readonly socket: unknown; readonly early: Buffer | null };
+  takeOver(): { readonly socket: unknown; readonly reads: unknown; readonly early: Buffer | null };
 };
 
 export type UpstreamProblem =

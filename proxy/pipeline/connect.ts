@@ -1,5 +1,4 @@
 /** CONNECT on the outbound port: a tunnel to a TCP or TLS host that the mesh knows, or that it lets pass. */
-import type { Socket } from 'node:net';
 import { bareHost, portOf } from '../core/authority.ts';
 import { SERVED_METHODS } from '../listener/refusal.ts';
 import type { Exchange } from '../live/exchange.ts';
@@ -10,7 +9,7 @@ import { refuseHttp } from './http.ts';
 import { leadsBack } from './loop.ts';
 import type { HttpListenerPlan } from './plan.ts';
 import { connectAndSplice } from './tcp.ts';
-import { tcpReport } from './tcp-report.ts';
+import { countTcp } from './tcp-report.ts';
 
 export function serveConnect(
   env: Environment,
@@ -36,13 +35,15 @@ export function serveConnect(
   const target = plan.connect(host, port);
   if ('blocked' in target) return refuseHttp(env, x, down, fail({ kind: 'blocked-egress', host: x.authority }));
   const { cluster } = target;
-  if (cluster.settings.discovery.kind === 'passthrough' && leadsBack(env, host, port)) {
-    return refuseHttp(env, x, down, fail({ kind: 'loop' }));
-  }
+  if (cluster === null) return refuseHttp(env, x, down, fail({ kind: 'no-cluster', cluster: x.authority }));
+  const how = cluster.settings.discovery.kind;
+  if (how === 'passthrough' && leadsBack(env, host, port)) return refuseHttp(env, x, down, fail({ kind: 'loop' }));
   const endpoint =
-    cluster.settings.discovery.kind === 'passthrough'
+    how === 'passthrough'
       ? env.upstreams.passthrough(cluster, host, port)
-      : cluster.picker(null);
+      : how === 'dynamic-dns'
+        ? env.upstreams.dynamic(cluster, host)
+        : cluster.picker(null);
   x.cluster = cluster;
   x.endpoint = endpoint;
   if (endpoint === null) return refuseHttp(env, x, down, fail({ kind: 'no-healthy-upstream' }));
@@ -51,7 +52,7 @@ export function serveConnect(
 
 /** The far end is reached first, then CONNECT is answered: a refusal can still be told in HTTP. */
 function openTunnel(env: Environment, x: Exchange, down: Downstream): DownstreamEvents {
-  const report = tcpReport(env, x.direction, x.connection);
+  const report = countTcp(env, x.direction, x.connection, x.authority);
   let over = false;
   const finish = (): void => {
     if (over) return;
@@ -61,17 +62,21 @@ function openTunnel(env: Environment, x: Exchange, down: Downstream): Downstream
   };
   const cancel = connectAndSplice(
     env,
+    x.connection,
     () => {
       x.status = 200;
       x.details = 'via_upstream';
       down.sendHead(200, 'Connection Established', [], 'none');
-      const { socket, early } = down.takeOver();
-      return { socket: socket as Socket, early };
+      return down.takeOver();
     },
     x.cluster,
     x.endpoint,
     {
       onOpened: report.onOpened,
+      onConnected(local) {
+        x.upstreamLocal = local;
+        env.reached(x);
+      },
       onBytes(received, sent) {
         x.bytesReceived += received;
         x.bytesSent += sent;
@@ -80,13 +85,13 @@ function openTunnel(env: Environment, x: Exchange, down: Downstream): Downstream
       onClosed(end) {
         report.onClosed(end);
         if (x.status !== 0 || over) return finish();
-        x.transportFailure = end.reason;
+        x.transportFailure = end.transportFailure ?? end.reason;
         over = true;
         refuseHttp(
           env,
           x,
           down,
-          fail(end.flag === 'UO' ? { kind: 'overflow' } : { kind: 'connect-failed', cause: end.reason }),
+          fail(end.flag === 'UO' ? { kind: 'overflow' } : { kind: 'connect-failed', cause: x.transportFailure }),
         );
       },
     },

@@ -2,6 +2,7 @@
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
 import type { Exchange } from '../live/exchange.ts';
+import type { OwnPorts } from '../live/own-ports.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { TcpFacts, TcpSeries } from '../telemetry/tcp-metrics.ts';
@@ -17,8 +18,14 @@ export type Environment = {
   readonly identify: (x: Exchange) => void;
   /** Told of every request exactly once, at its end. */
   readonly record: (x: Exchange) => void;
+  /** Told of every TCP connection and tunnel whose far end is reached: it may be long until its end. */
+  readonly reached: (x: Exchange) => void;
+  /** Told of every TCP connection exactly once, at its end. */
+  readonly recordTcp: (x: Exchange) => void;
   /** Counters of one TCP connection. */
   readonly tcpSeries: (facts: TcpFacts) => TcpSeries;
+  /** Local ports of our connections to others. */
+  readonly ownPorts: OwnPorts;
   /** TCP connections that are open through this worker, for draining. */
   readonly tunnels: Set<{ close(): void }>;
 };

@@ -110,9 +110,14 @@ export class Forward implements UpstreamEvents, Waiter {
     const { x, env } = this.#stream;
     this.#tries++;
     x.attempts++;
-    const passthrough = this.#cluster.settings.discovery.kind === 'passthrough';
-    if (passthrough && leadsBack(env, this.#asked().host, this.#asked().port)) return this.#fail({ kind: 'loop' });
-    const endpoint = passthrough ? this.#passthrough() : this.#pickFresh();
+    const { discovery } = this.#cluster.settings;
+    const byAddress = discovery.kind === 'passthrough';
+    if (byAddress && leadsBack(env, this.#asked().host, this.#asked().port)) return this.#fail({ kind: 'loop' });
+    const endpoint = byAddress
+      ? this.#passthrough()
+      : discovery.kind === 'dynamic-dns'
+        ? env.upstreams.dynamic(this.#cluster, this.#asked().host)
+        : this.#pickFresh();
     if (endpoint === null) return this.#fail({ kind: 'no-healthy-upstream' });
     this.#endpoint = endpoint;
     x.endpoint = endpoint;
@@ -137,9 +142,11 @@ export class Forward implements UpstreamEvents, Waiter {
     return this.#stream.env.upstreams.passthrough(this.#cluster, host, port);
   }
 
-  /** The address the client asked for. */
+  /** The address the client asked for: the one it connected to, or the one it names. */
   #asked(): { host: string; port: number } {
-    const { authority, scheme } = this.#stream.x;
+    const { authority, scheme, connection } = this.#stream.x;
+    if (connection.redirected && this.#cluster.settings.discovery.kind === 'passthrough')
+      return { host: connection.localAddress, port: connection.localPort };
     return { host: bareHost(authority), port: portOf(authority, scheme === 'https' ? 443 : 80) };
   }
 

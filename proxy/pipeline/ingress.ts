@@ -1,7 +1,11 @@
 /** From an accepted connection to a served request: who is there, which plan is in force, what is asked. */
 import type { Socket } from 'node:net';
 import { get, type HeaderList } from '../core/header-list.ts';
+import type { Held } from '../listener/first-bytes.ts';
+import { firstLook, type Seen } from '../listener/first-look.ts';
 import type { Http1Downstream } from '../listener/http1.ts';
+import { lendReads } from '../listener/lent-socket.ts';
+import { readProxied } from '../listener/proxy-header.ts';
 import type { Overload } from '../listener/overload.ts';
 import type { RequestHandler } from '../listener/request-handler.ts';
 import type { Target } from '../listener/target.ts';
@@ -10,13 +14,16 @@ import { Exchange } from '../live/exchange.ts';
 import type { Downstream, DownstreamEvents } from '../live/stream.ts';
 import { fail } from '../live/verdict.ts';
 import type { HeadProblem, RequestHead } from '../wire/http1-head.ts';
+import { Reads } from '../wire/lent-reads.ts';
 import { serveConnect } from './connect.ts';
 import { trustHeaders } from './edge.ts';
 import type { Environment } from './environment.ts';
 import { refuseHttp, serveHttp } from './http.ts';
 import { mayUseOutbound } from './owner.ts';
+import type { HttpListenerPlan, ListenerPlan, PortPlan } from './plan.ts';
 import { serveTcp } from './tcp.ts';
-import { tcpReport } from './tcp-report.ts';
+import type { TcpEnd } from './tcp-report.ts';
+import { wayOf } from './tcp-route.ts';
 
 /** `application/grpc`, with or without a `+proto` (gRPC over HTTP/2, "Requests"). */
 function isGrpc(headers: HeaderList): boolean {
@@ -27,10 +34,32 @@ function isGrpc(headers: HeaderList): boolean {
 /** Told of requests that were refused, and of responses that close their connection, because of overload. */
 export type OnOverload = (what: 'request' | 'keepAlive', listener: string) => void;
 
-export type OpenHttp = (socket: Socket, connection: Connection, handler: RequestHandler) => Http1Downstream;
+/** `reads` is told of what the socket reads. */
+export type OpenHttp = (
+  socket: Socket,
+  reads: Reads,
+  connection: Connection,
+  handler: RequestHandler,
+) => Http1Downstream;
+
+/** The port a connection was made to, and what is for those that it has nothing for. Null: none. */
+type Ports = {
+  readonly port: PortPlan | null;
+  readonly unknown: PortPlan | null;
+  readonly direction: Exchange['direction'];
+};
+
+const OWN: TcpEnd = {
+  flag: 'NR',
+  reason:
+    'this proxy’s own connections are redirected to it: it must run as the user that the rules leave alone (lateen iptables --proxy-uid)',
+};
+
+const NOWHERE: PortPlan = { rules: [], http: null, authorize: null };
 
 export class Ingress {
   readonly #env: Environment;
+  readonly #isProxied: (address: string) => boolean;
   readonly #openHttp: OpenHttp;
   readonly #overload: Overload;
   readonly #onOverload: OnOverload;
@@ -42,22 +71,82 @@ export class Ingress {
   /** `performance.now()` of when the application was last seen to call out; kept while draining. */
   #calledMs = 0;
 
-  constructor(env: Environment, openHttp: OpenHttp, overload: Overload, onOverload: OnOverload) {
+  /** `isProxied`: connections from this address begin with a PROXY header. */
+  constructor(
+    env: Environment,
+    openHttp: OpenHttp,
+    overload: Overload,
+    onOverload: OnOverload,
+    isProxied: (address: string) => boolean,
+  ) {
     this.#env = env;
+    this.#isProxied = isProxied;
     this.#openHttp = openHttp;
     this.#overload = overload;
     this.#onOverload = onOverload;
   }
 
-  accept(listener: string, socket: Socket, connection: Connection): void {
+  accept(listener: string, accepted: Socket, connection: Connection): void {
     const plan = this.#env.plans.current.listeners.get(listener);
+    if (plan === undefined) return void accepted.destroy();
+    const reads = new Reads();
+    const socket = lendReads(accepted, reads);
+    const held = { socket, reads, early: null };
+    if (!this.#isProxied(connection.remoteAddress)) return this.#route(listener, plan, connection, held);
+    socket.pause();
+    readProxied(held, connection, this.#env.clock, (brought, rest) => {
+      if (brought === null) return void socket.destroy();
+      if (brought.why === '') return this.#route(listener, plan, brought.connection, rest);
+      const direction = plan.settings.direction;
+      const refused = { flag: 'DPE', reason: brought.why };
+      serveTcp(this.#env, { direction, port: NOWHERE, rule: null, refused }, connection, rest);
+    });
+  }
+
+  /** It is read as HTTP at once, or its rules say what is to become of it. */
+  #route(listener: string, plan: ListenerPlan, connection: Connection, held: Held): void {
     connection.peer = this.#peerOf(connection.remoteAddress);
-    if (plan === undefined) return void socket.destroy();
-    if (plan.kind === 'tcp') {
-      if (this.#isStranger(plan.settings.direction, connection)) return void socket.resetAndDestroy();
-      serveTcp(this.#env, plan, connection, socket, tcpReport(this.#env, plan.settings.direction, connection));
-      return;
+    const captured = plan.kind === 'http' && connection.redirected ? plan.captured : null;
+    if (plan.kind === 'http' && captured === null) return this.#http(listener, connection, held);
+    // Nothing is read before it is known who is to hear it: what the client says early waits in the kernel.
+    held.socket.pause();
+    if (this.#isStranger(plan.settings.direction, connection)) return void held.socket.resetAndDestroy();
+    const port = plan.kind === 'tcp' ? plan : (captured?.of(connection.localPort) ?? null);
+    const ports = { port, unknown: captured?.unknown ?? null, direction: plan.settings.direction };
+    if (captured === null || ports.direction !== 'outbound')
+      return this.#choose(listener, ports, connection, held, null);
+    // A turn of the event loop later: the connection's other end, should it be one of ours, is known by then.
+    setImmediate(() => {
+      if (!this.#env.ownPorts.has(connection.remotePort)) return this.#choose(listener, ports, connection, held, null);
+      const { direction } = ports;
+      serveTcp(this.#env, { direction, port: NOWHERE, rule: null, refused: OWN }, connection, held);
+    });
+  }
+
+  /** Who is to have a connection: its port's rules say, or those for what no port is for. */
+  #choose(listener: string, ports: Ports, connection: Connection, held: Held, seen: Seen | null): void {
+    const { direction, unknown } = ports;
+    let port = ports.port ?? unknown ?? NOWHERE;
+    let way = wayOf(port, connection.localAddress, seen);
+    if (way === null && unknown !== null) {
+      port = unknown;
+      way = wayOf(port, connection.localAddress, seen);
     }
+    if (way === 'http') return this.#http(listener, connection, held);
+    if (way === 'look') {
+      return firstLook(held, this.#env.clock, (first, rest) => {
+        if (first === null) return void rest.socket.destroy();
+        connection.serverName = first.serverName;
+        this.#choose(listener, ports, connection, rest, first);
+      });
+    }
+    const refused = seen === null || seen.broken === '' ? null : { flag: 'DPE', reason: seen.broken };
+    serveTcp(this.#env, { direction, port, rule: way, refused }, connection, held);
+  }
+
+  #http(listener: string, connection: Connection, { socket, reads, early }: Held): void {
+    const plan = this.#planFor(listener, connection);
+    if (plan === null) return void socket.destroy();
     // Not the plan itself: an open connection would keep it, and its snapshot, long after others have replaced it.
     const { direction } = plan.settings;
     let book = this.#book;
@@ -73,11 +162,21 @@ export class Ingress {
       onRefused: (info, problem, bytes, startMs) => this.#refused(direction, info, problem, bytes, startMs),
       onClosed: () => this.#connections.delete(opened),
     };
-    const opened = this.#openHttp(socket, connection, handler);
+    const opened = this.#openHttp(socket, reads, connection, handler);
     this.#connections.set(opened, direction);
+    if (early !== null) opened.begin(early);
+    if (socket.isPaused()) socket.resume();
     if (this.#leaving === 'nobody') return;
     this.#ask(opened, direction, Infinity);
     if (direction === 'outbound') this.#calledMs = performance.now();
+  }
+
+  /** Of the plan in force. Null: it has nothing for HTTP there any more. */
+  #planFor(listener: string, connection: Connection): HttpListenerPlan | null {
+    const plan = this.#env.plans.current.listeners.get(listener);
+    if (plan === undefined || plan.kind !== 'http') return null;
+    if (!connection.redirected || plan.captured === null) return plan;
+    return plan.captured.of(connection.localPort)?.http ?? plan.captured.unknown.http;
   }
 
   /** The address book changed. */
@@ -130,10 +229,10 @@ export class Ingress {
     startMs: number,
     down: Downstream,
   ): DownstreamEvents {
-    const { listeners, normalizePath } = this.#env.plans.current;
-    const plan = listeners.get(listener);
+    const { normalizePath } = this.#env.plans.current;
+    const plan = this.#planFor(listener, connection);
     this.#overload.begin(startMs);
-    if (plan === undefined || plan.kind !== 'http') {
+    if (plan === null) {
       const x = this.#exchange(connection, 'inbound', head, target, headBytes, startMs);
       return refuseHttp(this.#env, x, down, fail({ kind: 'no-route' }));
     }

@@ -1,13 +1,12 @@
 /** Snapshot + live clusters → plan: only what a route uses is in its steps. */
-import { authorizer, connectionAuthorizer } from '../authz/policy.ts';
+import { authorizer } from '../authz/policy.ts';
 import type { HeaderList } from '../core/header-list.ts';
 import { pathNormalizer } from '../core/path.ts';
-import type { LiveCluster } from '../live/cluster.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { fail, type Filter } from '../live/verdict.ts';
 import { buildMatcher } from '../route/match.ts';
 import { makeSplit } from '../route/split.ts';
-import type { HttpListener, Listener, TcpListener } from '../snapshot/listener.ts';
+import type { CapturedPort, HttpListener, Listener } from '../snapshot/listener.ts';
 import type { HeaderOps, Route, RouteTable, WeightedCluster } from '../snapshot/route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { makeCors, type CorsSteps } from '../traffic/cors.ts';
@@ -17,15 +16,8 @@ import { requestOps, responseOps } from '../traffic/header-ops.ts';
 import { redirectFilter } from '../traffic/redirect.ts';
 import { makeRewrite } from '../traffic/rewrite.ts';
 import type { Environment } from './environment.ts';
-import type {
-  ConnectTarget,
-  ForwardPlan,
-  HttpListenerPlan,
-  ListenerPlan,
-  Plan,
-  RoutePlan,
-  TcpListenerPlan,
-} from './plan.ts';
+import { linkCaptured, linkConnect, linkTcp } from './link-tcp.ts';
+import type { ForwardPlan, HttpListenerPlan, ListenerPlan, Plan, RoutePlan } from './plan.ts';
 
 type Matcher = (x: Exchange) => RoutePlan | null;
 
@@ -51,12 +43,35 @@ function linkListener(listener: Listener, matcher: (name: string) => Matcher, en
 function linkHttp(settings: HttpListener, matcher: (name: string) => Matcher, env: Environment): HttpListenerPlan {
   const fallback = matcher(settings.fallback);
   const byPort = new Map(Object.entries(settings.tables).map(([port, name]) => [port, matcher(name)]));
+  const captured =
+    settings.captured === null
+      ? null
+      : linkCaptured(settings.captured, (port) => linkCapturedHttp(settings, port, matcher, env), env);
   return {
     kind: 'http',
     settings,
     authorize: settings.authz === null ? null : authorizer(settings.authz, authzEnv(env)),
     match: settings.pick === 'fixed' ? fallback : (x) => (byPort.get(portOf(x)) ?? fallback)(x),
-    connect: settings.forwardProxy === null ? null : linkConnect(settings.forwardProxy, env),
+    connect: settings.forwardProxy === null ? null : linkConnect(settings.forwardProxy, captured, env),
+    captured,
+  };
+}
+
+/** What is redirected has one port, whatever Host says; and it is no forward proxy that it talks to. */
+function linkCapturedHttp(
+  settings: HttpListener,
+  { table, authz }: CapturedPort,
+  matcher: (name: string) => Matcher,
+  env: Environment,
+): HttpListenerPlan | null {
+  if (table === null) return null;
+  return {
+    kind: 'http',
+    settings,
+    authorize: authz === null ? null : authorizer(authz, authzEnv(env)),
+    match: matcher(table),
+    connect: null,
+    captured: null,
   };
 }
 
@@ -72,33 +87,6 @@ function portOf(x: Exchange): string {
   const colon = authority.lastIndexOf(':');
   if (colon > 0 && authority.charCodeAt(authority.length - 1) !== 93) return authority.slice(colon + 1);
   return x.scheme === 'https' ? '443' : '80';
-}
-
-function linkConnect(
-  { connect, unknown }: NonNullable<HttpListener['forwardProxy']>,
-  env: Environment,
-): (host: string, port: number) => ConnectTarget {
-  const wildcards = Object.keys(connect)
-    .filter((key) => key.startsWith('*'))
-    .sort((a, b) => b.length - a.length);
-  return (host, port) => {
-    const key = `${host}:${port}`;
-    const name = connect[key] ?? connect[wildcards.find((w) => key.endsWith(w.slice(1))) ?? ''];
-    const cluster = env.upstreams.clusters.get(name ?? 'PassthroughCluster');
-    if (cluster === undefined || (name === undefined && unknown === 'REGISTRY_ONLY')) return { blocked: true };
-    return { cluster };
-  };
-}
-
-function linkTcp(settings: TcpListener, env: Environment): TcpListenerPlan {
-  const clusters = settings.split.map(({ cluster }) => env.upstreams.clusters.get(cluster) ?? null);
-  const choose = makeSplit(settings.split.map(({ weight }) => weight));
-  return {
-    kind: 'tcp',
-    settings,
-    authorize: settings.authz === null ? null : connectionAuthorizer(settings.authz, authzEnv(env)),
-    pick: (): LiveCluster | null => clusters[choose()] ?? null,
-  };
 }
 
 function linkRoute(route: Route, env: Environment): RoutePlan {

@@ -1,11 +1,26 @@
 /** Whether an address leads back to this proxy: a request sent there would come round for ever. */
+import { parseAddress } from '../core/cidr.ts';
 import type { Environment } from './environment.ts';
 
-export function leadsBack(env: Environment, host: string, port: number): boolean {
-  const local = host === env.node.ip || host === 'localhost' || host.startsWith('127.') || host === '::1';
+export function leadsBack(env: Environment, asked: string, port: number): boolean {
+  const host = asked.includes(':') ? plain(asked) : asked;
+  const local =
+    host === env.node.ip || host === 'localhost' || host.startsWith('127.') || host === '::1' || ANY.has(host);
   if (!local) return false;
   const { listeners } = env.plans.current.snapshot;
   return listeners.some(
-    (l) => l.port === port && (l.address === host || l.address === env.node.ip || l.address === '0.0.0.0'),
+    (l) => l.port === port && (l.address === host || l.address === env.node.ip || ANY.has(l.address) || ANY.has(host)),
   );
+}
+
+/** To the kernel, a connection to "any address" is one to this machine. */
+const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::', '[::]']);
+
+/** IPv4 inside IPv6 (`::ffff:127.0.0.1`) is IPv4 to the kernel; loopback and "any" have many spellings. */
+function plain(asked: string): string {
+  const words = parseAddress(asked.replace(/^\[|\]$/g, ''));
+  if (words === null) return asked;
+  if (words.length === 1) return [24, 16, 8, 0].map((shift) => (words[0]! >>> shift) & 255).join('.');
+  const [a, b, c, last] = words;
+  return a === 0 && b === 0 && c === 0 && (last === 0 || last === 1) ? `::${last === 0 ? '' : '1'}` : asked;
 }

@@ -22,6 +22,7 @@ const node = (ip: string): ProxyNode => ({
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   portMap: {},
+  interception: 'NONE',
   appPorts: {},
 });
 
@@ -31,7 +32,9 @@ const from = (remoteAddress: string, peer: Workload | null = null): Connection =
   remotePort: 1,
   localAddress: '',
   localPort: 15001,
+  redirected: false,
   peer,
+  serverName: '',
 });
 
 describe('the outbound port of reviews-v1', () => {

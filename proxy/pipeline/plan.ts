@@ -1,11 +1,12 @@
 /** What the data path runs: the snapshot, linked to live clusters. Replaced whole, never changed. */
 import type { HeaderList } from '../core/header-list.ts';
 import type { LiveCluster } from '../live/cluster.ts';
+import type { ConnectionDenial } from '../authz/policy.ts';
 import type { Connection } from '../live/connection.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { Filter } from '../live/verdict.ts';
 import type { HttpListener, TcpListener } from '../snapshot/listener.ts';
-import type { Route } from '../snapshot/route.ts';
+import type { Route, SourceRef } from '../snapshot/route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 
 export type Plan = {
@@ -27,16 +28,42 @@ export type HttpListenerPlan = {
   match(x: Exchange): RoutePlan | null;
   /** CONNECT: the cluster for a `host:port`, or a refusal. Null: CONNECT is not served here. */
   readonly connect: ((host: string, port: number) => ConnectTarget) | null;
+  /** Of redirected connections. Null: none are expected. */
+  readonly captured: CapturedPlan | null;
 };
 
-export type ConnectTarget = { readonly cluster: LiveCluster } | { readonly blocked: true };
+/** `cluster` null: the configuration names one that does not exist. */
+export type ConnectTarget = { readonly cluster: LiveCluster | null } | { readonly blocked: true };
 
-export type TcpListenerPlan = {
+export type CapturedPlan = {
+  /** `port`: the one the connection was made to. Null: nobody knows it, and `unknown` is for it. */
+  readonly of: (port: number) => PortPlan | null;
+  readonly unknown: PortPlan;
+};
+
+/** What becomes of the connections to one port. */
+export type PortPlan = {
+  /** In the order they are tried. */
+  readonly rules: readonly TcpRulePlan[];
+  /** Who serves what speaks HTTP; null: nothing is expected to. */
+  readonly http: HttpListenerPlan | null;
+  /** For opaque connections. Null: everything is permitted. */
+  readonly authorize: ((connection: Connection) => ConnectionDenial | null) | null;
+};
+
+export type TcpRulePlan = {
+  /** Null: any address. */
+  readonly covers: ((address: string) => boolean) | null;
+  /** Null: TLS or not. */
+  readonly named: ((serverName: string) => boolean) | null;
+  readonly source: SourceRef | null;
+  /** Null: the configuration names a cluster that does not exist. */
+  readonly pick: () => LiveCluster | null;
+};
+
+export type TcpListenerPlan = PortPlan & {
   readonly kind: 'tcp';
   readonly settings: TcpListener;
-  /** A denial's text, or null. */
-  readonly authorize: ((connection: Connection) => string | null) | null;
-  pick(): LiveCluster | null;
 };
 
 export type RoutePlan = {

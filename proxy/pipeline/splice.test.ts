@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, test } from 'vitest';
 import { manualClock } from '../core/manual-clock.ts';
+import { Reads } from '../wire/lent-reads.ts';
 import type { Environment } from './environment.ts';
 import { splice, type TunnelEnd } from './splice.ts';
 
@@ -27,14 +28,21 @@ async function pair(): Promise<{ readonly far: Socket; readonly near: Socket }> 
   return { far, near };
 }
 
+/** Of a socket that reads as Node's own do. */
+function readsOf(socket: Socket): Reads {
+  const reads = new Reads();
+  socket.on('data', (bytes: Buffer) => reads.onBytes(bytes));
+  return reads;
+}
+
 function joined(client: Socket, origin: Socket, early: Buffer | null): Promise<TunnelEnd> {
   const env = { clock: manualClock(), tunnels: new Set() } as unknown as Environment;
   const { promise, resolve } = Promise.withResolvers<TunnelEnd>();
   splice(
     env,
-    { socket: client, early: null },
-    { socket: origin, early },
-    { idle: 0, passed: () => undefined, ended: resolve },
+    { socket: client, reads: readsOf(client), early: null },
+    { socket: origin, reads: readsOf(origin), early },
+    { idle: 0, longest: 0, passed: () => undefined, ended: resolve },
   );
   return promise;
 }

@@ -6,11 +6,16 @@ import { clusterName, ms } from '../core/brand.ts';
 import { wheelClock } from '../core/clock.ts';
 import { LiveCluster } from '../live/cluster.ts';
 import type { Connection } from '../live/connection.ts';
+import type { Exchange } from '../live/exchange.ts';
+
 import { LiveEndpoint } from '../live/endpoint.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { Environment } from './environment.ts';
-import type { TcpListenerPlan } from './plan.ts';
-import { serveTcp, type TcpEnd } from './tcp.ts';
+import type { TcpRulePlan } from './plan.ts';
+import { makePicker } from '../balancer/picker.ts';
+import { Upstreams } from '../upstream/upstreams.ts';
+import { serveTcp } from './tcp.ts';
+import { Reads } from '../wire/lent-reads.ts';
 
 const SETTINGS: Cluster = {
   name: clusterName('far'),
@@ -22,6 +27,12 @@ const SETTINGS: Cluster = {
   connectTimeout: ms(1000),
   idleTimeout: ms(1000),
   tcpIdleTimeout: ms(0),
+  maxConnectionDuration: ms(0),
+  keepAlive: null,
+  sourceAddress: null,
+  proxyProtocol: null,
+  tunnel: null,
+  mayPointInside: true,
   maxConnections: 1,
   maxPendingRequests: 1,
   maxRequests: 1,
@@ -33,26 +44,40 @@ const SETTINGS: Cluster = {
 const server = createServer({ allowHalfOpen: true });
 afterAll(() => server.close());
 
-/** Serves one connection that goes to `port` (0: nobody is there); what was reported, once both ends are gone. */
+/** Serves one connection that goes to `port` (0: nobody is there); what was logged, once both ends are gone. */
 async function serve(port: number, leave: (client: Socket) => void, cluster = new LiveCluster(SETTINGS)) {
   if (!server.listening) await once(server.listen(0, '127.0.0.1'), 'listening');
   const endpoint = port === 0 ? null : new LiveEndpoint('127.0.0.1', port);
   cluster.picker = () => endpoint;
-  const ends: TcpEnd[] = [];
+  const ends: Exchange[] = [];
   let opened = 0;
-  const env = { tunnels: new Set(), clock: wheelClock(), upstreams: { from: '' } } as unknown as Environment;
-  const plan = { kind: 'tcp', authorize: null, pick: () => cluster } as unknown as TcpListenerPlan;
+  const env = {
+    tunnels: new Set(),
+    clock: wheelClock(),
+    upstreams: new Upstreams(makePicker, Math.random),
+    plans: { current: { snapshot: { version: 'v', listeners: [] } } },
+    tcpSeries: () => ({ opened: () => opened++, bytes: () => undefined, closed: () => undefined }),
+    reached: () => undefined,
+    recordTcp: (x: Exchange) => ends.push(x),
+  } as unknown as Environment;
+  const rule: TcpRulePlan = { covers: null, named: null, source: null, pick: () => cluster };
   const accepted = once(server, 'connection') as Promise<[Socket]>;
   const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
   client.on('error', () => undefined);
   client.resume();
   const [socket] = await accepted;
   const over = new Promise((done) => socket.once('close', done));
-  serveTcp(env, plan, {} as Connection, socket, {
-    onOpened: () => opened++,
-    onBytes: () => undefined,
-    onClosed: (end) => ends.push(end),
-  });
+  const reads = new Reads();
+  socket.pause().on('data', (bytes: Buffer) => reads.onBytes(bytes));
+  socket.pause();
+  const connection = { localAddress: '127.0.0.1', localPort: 1, serverName: '' } as Connection;
+  const way = {
+    direction: 'outbound',
+    port: { rules: [rule], http: null, authorize: null },
+    rule,
+    refused: null,
+  } as const;
+  serveTcp(env, way, connection, { socket, reads, early: null });
   leave(client);
   await over;
   // Whatever would be told a second time is told by now.
@@ -60,7 +85,7 @@ async function serve(port: number, leave: (client: Socket) => void, cluster = ne
   await new Promise((done) => setTimeout(done, 20));
   assert.equal(opened, 1);
   assert.equal(cluster.connections, 0);
-  return ends;
+  return ends.map(({ flags, reason }) => ({ flag: flags, reason }));
 }
 
 describe('a TCP connection is told of once', () => {

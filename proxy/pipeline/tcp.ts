@@ -1,53 +1,45 @@
 /** The life of one TCP connection: permit, pick, connect, relay. CONNECT tunnels take the same way from the pick on. */
-import type { Socket } from 'node:net';
+import type { Held } from '../listener/first-bytes.ts';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { Connection } from '../live/connection.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
-import { dial } from '../upstream/connect.ts';
+import type { Direction } from '../live/exchange.ts';
+import { Reads } from '../wire/lent-reads.ts';
 import type { Environment } from './environment.ts';
-import type { TcpListenerPlan } from './plan.ts';
-import { splice, type TunnelEnd } from './splice.ts';
+import { leadsBack } from './loop.ts';
+import type { PortPlan, TcpRulePlan } from './plan.ts';
+import { splice, type End, type TunnelEnd } from './splice.ts';
+import { reportTcp, type TcpEnd, type TcpReport } from './tcp-report.ts';
 
-/** How a TCP connection went; for metrics and logs. */
-export type TcpEnd = {
-  /** Envoy's flag: UF, UH, UO or "". */
-  readonly flag: string;
-  readonly reason: string;
+/** What is to become of a connection. */
+export type TcpWay = {
+  readonly direction: Direction;
+  /** Whose policies hold. */
+  readonly port: PortPlan;
+  /** Null: no rule is for it. */
+  readonly rule: TcpRulePlan | null;
+  /** Why it is refused before policies are asked; null: it is not. */
+  readonly refused: TcpEnd | null;
 };
 
-export type TcpReport = {
-  readonly onOpened: (cluster: LiveCluster | null, endpoint: LiveEndpoint | null) => void;
-  /** As they pass: from the client, to the client. */
-  readonly onBytes: (received: number, sent: number) => void;
-  readonly onClosed: (end: TcpEnd) => void;
-};
-
-export function serveTcp(
-  env: Environment,
-  plan: TcpListenerPlan,
-  connection: Connection,
-  socket: Socket,
-  report: TcpReport,
-): void {
-  // Nothing is read before the far end is there: what the client says early waits in the kernel.
-  socket.pause();
-  const denial = plan.authorize === null ? null : plan.authorize(connection); // authz/
-  if (denial !== null) {
+export function serveTcp(env: Environment, way: TcpWay, connection: Connection, client: Held): void {
+  const { socket } = client;
+  const report = reportTcp(env, way.direction, connection);
+  const refusal = refusalOf(way, connection);
+  if (refusal !== null) {
     report.onOpened(null, null);
-    report.onClosed({ flag: '', reason: denial });
+    report.onClosed(refusal);
     socket.resetAndDestroy();
     return;
   }
-  const cluster = plan.pick(); // route/split
-  const endpoint = cluster?.picker(null) ?? null; // balancer/
-  const refused = (): void => void (socket.destroyed || socket.resetAndDestroy());
-  const cancel = connectAndSplice(env, () => ready(), cluster, endpoint, {
-    onOpened: report.onOpened,
-    onBytes: report.onBytes,
+  const cluster = way.rule!.pick(); // route/split
+  const target = endpointOf(env, cluster, connection); // balancer/
+  const cancel = connectAndSplice(env, connection, () => ready(), cluster, target, {
+    ...report,
     onClosed(end) {
       socket.off('close', onClosed);
       report.onClosed(end);
-      refused();
+      if (!socket.destroyed) socket.resetAndDestroy();
     },
   }); // upstream/
   const onClosed = (): void => {
@@ -57,10 +49,37 @@ export function serveTcp(
   socket.on('error', ignore);
   socket.once('close', onClosed);
 
-  function ready(): { socket: Socket; early: null } {
+  function ready(): End {
     socket.off('close', onClosed);
     socket.off('error', ignore);
-    return { socket, early: null };
+    return client;
+  }
+}
+
+/** Policies come first: who may not come in learns nothing of what is behind. */
+function refusalOf({ port, rule, refused }: TcpWay, connection: Connection): TcpEnd | null {
+  if (refused !== null) return refused;
+  const denial = port.authorize === null ? null : port.authorize(connection); // authz/
+  if (denial !== null) return { flag: '', reason: denial.why, details: denial.details, source: denial.source };
+  return rule === null ? { flag: 'NR', reason: 'no rule is for connections like this' } : null;
+}
+
+/** An endpoint, or why there is none. */
+type Target = LiveEndpoint | 'loop' | null;
+
+function endpointOf(env: Environment, cluster: LiveCluster | null, connection: Connection): Target {
+  if (cluster === null) return null;
+  const { localAddress, localPort, serverName } = connection;
+  switch (cluster.settings.discovery.kind) {
+    case 'passthrough':
+      return leadsBack(env, localAddress, localPort)
+        ? 'loop'
+        : env.upstreams.passthrough(cluster, localAddress, localPort);
+    case 'dynamic-dns':
+      return serverName === '' ? null : env.upstreams.dynamic(cluster, serverName);
+    case 'endpoints':
+    case 'dns':
+      return cluster.picker(null);
   }
 }
 
@@ -70,18 +89,22 @@ export function serveTcp(
  */
 export function connectAndSplice(
   env: Environment,
-  client: () => { readonly socket: Socket; readonly early: Buffer | null },
+  connection: Connection,
+  client: () => End,
   cluster: LiveCluster | null,
-  endpoint: LiveEndpoint | null,
+  target: Target,
   report: TcpReport,
 ): () => void {
+  const endpoint = target === 'loop' ? null : target;
   report.onOpened(cluster, endpoint);
   const refuse = (flag: string, reason: string): (() => void) => {
     const later = setImmediate(() => report.onClosed({ flag, reason }));
     return () => clearImmediate(later);
   };
-  if (cluster === null) return refuse('NC', 'no such cluster');
-  if (endpoint === null) return refuse('UH', 'no healthy endpoint');
+  if (cluster === null) return refuse('NC', 'the configuration names a cluster that does not exist');
+  if (target === 'loop')
+    return refuse('NR', 'the destination is this proxy itself: the connection would come round for ever');
+  if (endpoint === null) return refuse('UH', whyNobody(env, cluster));
   if (cluster.connections >= cluster.settings.maxConnections) return refuse('UO', 'connection limit reached');
   cluster.connections++;
   endpoint.active++;
@@ -93,32 +116,45 @@ export function connectAndSplice(
     cluster.connections--;
     endpoint.active--;
   };
-  const { tls, connectTimeout } = cluster.settings;
+  const { settings } = cluster;
   // Counts as a tunnel from now on: draining waits for it.
   const dialing = { close: () => undefined };
   env.tunnels.add(dialing);
-  const cancel = dial(
-    { host: endpoint.address, port: endpoint.port, from: env.upstreams.from, tls, timeout: connectTimeout },
+  const reads = new Reads();
+  const { remoteAddress, remotePort, localAddress, localPort } = connection;
+  const caller = {
+    sourceAddress: remoteAddress,
+    sourcePort: remotePort,
+    destinationAddress: localAddress,
+    destinationPort: localPort,
+  };
+  const cancel = env.upstreams.connect(
+    cluster,
+    endpoint,
+    { reads, client: caller },
     {
-      onConnected(server) {
+      onConnected(server, early) {
         env.tunnels.delete(dialing);
+        report.onConnected(`${server.localAddress ?? ''}:${server.localPort ?? 0}`);
         splice(
           env,
           client(),
-          { socket: server, early: null },
+          { socket: server, reads, early },
           {
-            idle: cluster.settings.tcpIdleTimeout,
+            idle: settings.tcpIdleTimeout,
+            longest: settings.maxConnectionDuration,
             passed: report.onBytes,
             ended(end) {
               release();
-              report.onClosed({ flag: '', reason: reasonOf(end, cluster.settings.tcpIdleTimeout) });
+              report.onClosed({ flag: end.how === 'old' ? 'DT' : '', reason: reasonOf(end, settings.tcpIdleTimeout) });
             },
           },
         );
       },
       onDialFailed(cause, timedOut) {
         release();
-        report.onClosed({ flag: 'UF', reason: timedOut ? 'connection timeout' : cause });
+        const failure = timedOut ? 'connection timeout' : cause;
+        report.onClosed({ flag: 'UF', reason: `${endpoint.key} could not be reached`, transportFailure: failure });
       },
     },
   );
@@ -128,10 +164,18 @@ export function connectAndSplice(
   };
 }
 
+function whyNobody(env: Environment, cluster: LiveCluster): string {
+  if (cluster.settings.name === 'BlackHoleCluster')
+    return 'no resource lets connections to this address out (REGISTRY_ONLY); ./lateen egress --propose shows a ServiceEntry';
+  const names = env.upstreams.whyNone(cluster);
+  return names === '' ? 'no healthy endpoint' : `no healthy endpoint: ${names}`;
+}
+
 /** "" for a connection that both ends closed. */
 function reasonOf({ by, how }: TunnelEnd, idle: number): string {
   if (how === 'reset') return by === 'a' ? 'the client reset the connection' : 'the server reset the connection';
   if (how === 'idle') return `nothing was sent either way for ${idle} ms`;
+  if (how === 'old') return 'it lasted as long as connections may (maxConnectionDuration)';
   return how === 'cut' ? 'the proxy was drained' : '';
 }
 

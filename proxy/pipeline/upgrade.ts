@@ -29,6 +29,7 @@ export function openTunnel(stream: Stream, upstream: Upstream, endpoint: LiveEnd
   const server = upstream.takeOver();
   splice(env, client, server, {
     idle: 0,
+    longest: 0,
     passed(received, sent) {
       x.bytesReceived += received;
       x.bytesSent += sent;

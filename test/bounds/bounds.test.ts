@@ -17,8 +17,9 @@ describe.skipIf(!canAccount()).concurrent('the memory of a sidecar', () => {
     'is some kilobytes for an idle connection, and who is beside them is served at once',
     { timeout: 60_000 },
     async () => {
-      const { silent, served, canaryMs } = await idle(500, network(0));
+      const { silent, served, tunnel, canaryMs } = await idle(500, network(0));
       assert.ok(silent < 40_000 && served < 60_000, `${silent} and ${served} bytes a connection`);
+      assert.ok(tunnel < 100_000, `${tunnel} bytes a tunnel`);
       assert.ok(canaryMs < 1000, `${canaryMs} ms`);
     },
   );

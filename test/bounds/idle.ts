@@ -7,11 +7,13 @@ export type Idle = {
   /** Resident bytes a connection, of those that never said a word, and of those that have been served once. */
   readonly silent: number;
   readonly served: number;
+  /** And of a tunnel through which something has passed once: both of its ends. */
+  readonly tunnel: number;
   /** Milliseconds until a small request was answered beside them. */
   readonly canaryMs: number;
 };
 
-/** Opens `connections` twice: first ones that stay silent, then as many that ask once and stay. */
+/** Opens `connections` three times: first ones that stay silent, then as many that ask once and stay, then as many tunnels. */
 export async function idle(connections: number, network: string): Promise<Idle> {
   await using sidecar = await startSidecar(network, (socket) =>
     socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok')),
@@ -25,21 +27,33 @@ export async function idle(connections: number, network: string): Promise<Idle> 
   const times = [];
   for (let i = 0; i < 5; i++) times.push(await canary(sidecar));
   for (const socket of [...silent, ...served]) socket.destroy();
+  await closed(sidecar.files, connections);
+  const beforeTunnels = await highest(sidecar.rss);
+  const { address, port } = sidecar.origin;
+  const tunnels = await openMany(
+    connections,
+    `CONNECT ${address}:${port} HTTP/1.1\r\nhost: x\r\n\r\n`,
+    ask('GET', '/'),
+  );
+  const withTunnels = await highest(sidecar.rss);
+  for (const socket of tunnels) socket.destroy();
   return {
     connections,
     silent: Math.round((withSilent - before) / connections),
     served: Math.round((withServed - withSilent) / connections),
+    tunnel: Math.round((withTunnels - beforeTunnels) / connections),
     canaryMs: Math.max(...times),
   };
 
-  async function openMany(count: number, first = ''): Promise<Socket[]> {
+  async function openMany(count: number, ...words: readonly string[]): Promise<Socket[]> {
     const sockets: Socket[] = [];
     while (sockets.length < count) {
       const batch = Array.from({ length: Math.min(100, count - sockets.length) }, async () => {
         const socket = await open(sidecar);
-        if (first === '') return socket;
-        socket.write(first);
-        await new Promise((done) => socket.once('data', done));
+        for (const word of words) {
+          socket.write(word);
+          await new Promise((done) => socket.once('data', done));
+        }
         return socket;
       });
       sockets.push(...(await Promise.all(batch)));
@@ -48,10 +62,15 @@ export async function idle(connections: number, network: string): Promise<Idle> 
   }
 }
 
+/** Resolves when fewer than `most` descriptors are open. */
+async function closed(files: () => number, most: number): Promise<void> {
+  while (files() >= most) await new Promise((again) => setTimeout(again, 20));
+}
+
 if (import.meta.main) {
   const told = await idle(Number(process.argv[2] ?? 5000), '127.46.1');
   print(
-    `${told.connections} connections: ${told.silent} bytes each when silent, ${told.served} after a request; canary ${told.canaryMs.toFixed(1)} ms`,
+    `${told.connections} connections: ${told.silent} bytes each when silent, ${told.served} after a request, ${told.tunnel} for a tunnel; canary ${told.canaryMs.toFixed(1)} ms`,
   );
   print(`all of them: ${mb((told.silent + told.served) * told.connections)}`);
 }

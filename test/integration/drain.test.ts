@@ -55,6 +55,7 @@ async function sidecar(app: { port: number }, out: { port: number }): Promise<Te
     tables: {},
     fallback: tableName('in'),
     forwardProxy: null,
+    captured: null,
   };
   const to = (name: string): ReturnType<typeof route> =>
     route({

@@ -25,7 +25,7 @@ const tcpListener = (cluster: string): TcpListener => ({
   port: 0,
   direction: 'outbound',
   authz: null,
-  split: [{ cluster: clusterName(cluster), weight: 1 }],
+  rules: [{ destinations: [], serverNames: [], split: [{ cluster: clusterName(cluster), weight: 1 }], source: null }],
 });
 
 /** Speaks first, then echoes. */
@@ -84,7 +84,12 @@ describe('the outbound proxy port', () => {
     await using proxy = await startProxy({
       clusters: [cluster('origin'), cluster('db', { protocol: 'tcp' }), passthrough],
       endpoints: { db: [endpoint(origin.port)] },
-      listener: { forwardProxy: { connect: { 'db.example:3306': clusterName('db') }, unknown: 'REGISTRY_ONLY' } },
+      listener: {
+        forwardProxy: {
+          connect: { 'db.example:3306': [{ cluster: clusterName('db'), weight: 1 }] },
+          unknown: 'REGISTRY_ONLY',
+        },
+      },
     });
     const { text } = await exchange(
       proxy.port,

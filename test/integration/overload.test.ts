@@ -202,6 +202,7 @@ describe('connections', () => {
       tables: {},
       fallback: 'test',
       forwardProxy: null,
+      captured: null,
     },
   ] as unknown as Parameters<typeof startProxy>[0]['listeners'] & object;
 

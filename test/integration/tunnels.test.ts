@@ -15,7 +15,7 @@ const TCP: TcpListener = {
   port: 0,
   direction: 'outbound',
   authz: null,
-  split: [{ cluster: clusterName('far'), weight: 1 }],
+  rules: [{ destinations: [], serverNames: [], split: [{ cluster: clusterName('far'), weight: 1 }], source: null }],
 };
 const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n';
 
@@ -44,7 +44,9 @@ const startWith = (port: number, over: Parameters<typeof cluster>[1] = {}, limit
   startProxy({
     endpoints: { origin: [endpoint(port)], far: [endpoint(port)] },
     clusters: [cluster('origin', over), cluster('far', { protocol: 'tcp', ...over })],
-    listener: { forwardProxy: { connect: { 'far:1': clusterName('far') }, unknown: 'REGISTRY_ONLY' } },
+    listener: {
+      forwardProxy: { connect: { 'far:1': [{ cluster: clusterName('far'), weight: 1 }] }, unknown: 'REGISTRY_ONLY' },
+    },
     listeners: [TCP],
     limits,
   });

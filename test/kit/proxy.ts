@@ -5,8 +5,10 @@ import { clusterName, ms, routeName, tableName } from '#proxy/core/brand.ts';
 import type { ClusterState } from '#proxy/admin/cluster-state.ts';
 import { createDataPlane } from '#proxy/data-plane.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from '#proxy/listener/limits.ts';
+import type { OriginalDst } from '#proxy/listener/original-dst.ts';
 import type { MemoryReading } from '#proxy/listener/memory-reading.ts';
 import type { FromWorker } from '#proxy/messages.ts';
+import type { EgressRow } from '#proxy/telemetry/egress-sightings.ts';
 import { poisonReads } from '#proxy/wire/lent-reads.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
 import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
@@ -35,6 +37,7 @@ export const NODE: ProxyNode = {
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   portMap: {},
+  interception: 'NONE',
   appPorts: {},
 };
 
@@ -71,6 +74,12 @@ export function cluster(name: string, over: Partial<Cluster> = {}): Cluster {
     connectTimeout: ms(2000),
     idleTimeout: ms(3_600_000),
     tcpIdleTimeout: ms(3_600_000),
+    maxConnectionDuration: ms(0),
+    keepAlive: null,
+    sourceAddress: null,
+    proxyProtocol: null,
+    tunnel: null,
+    mayPointInside: true,
     maxConnections: 4_294_967_295,
     maxPendingRequests: 4_294_967_295,
     maxRequests: 4_294_967_295,
@@ -100,6 +109,8 @@ export type TestProxy = AsyncDisposable & {
   drain(within: number): Promise<void>;
   /** What the data plane counts at this moment. */
   clusters(): readonly ClusterState[];
+  /** What has left, or tried to, so far. */
+  egress(): readonly EgressRow[];
 };
 
 export type TestProxyOptions = {
@@ -116,6 +127,8 @@ export type TestProxyOptions = {
   readonly limits?: Partial<ListenerLimits>;
   /** What the overload monitor reads; by default nothing is taken. */
   readonly memory?: () => MemoryReading;
+  /** Where a connection was going before the kernel redirected it, as the test would have it. */
+  readonly redirect?: OriginalDst;
 };
 
 const NO_PRESSURE = (): MemoryReading => ({ heap: 0, process: 0 });
@@ -127,6 +140,7 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const logFile = join(dir, 'access.log');
   const waiting: { readonly kind: FromWorker['kind']; readonly done: () => void }[] = [];
   let clusters: readonly ClusterState[] = [];
+  const egress: EgressRow[] = [];
   // The test shares its thread with the proxy: long turns are the test's.
   const overload = { ...SIDECAR_LIMITS.overload, delay: [Infinity, Infinity] } as const;
   const limits = { ...SIDECAR_LIMITS, overload, ...options.limits };
@@ -135,9 +149,11 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     onMessage,
     limits,
     options.memory ?? NO_PRESSURE,
+    options.redirect ?? null,
   );
   function onMessage(message: FromWorker): void {
     if (message.kind === 'clusters') clusters = message.clusters;
+    if (message.kind === 'egress') egress.push(...message.rows);
     const i = waiting.findIndex((w) => w.kind === message.kind);
     if (message.kind === 'bind-problem') throw new Error(message.problem.message);
     if (i >= 0) waiting.splice(i, 1)[0]!.done();
@@ -181,6 +197,10 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
       plane.tell({ kind: 'clusters', id: 0 });
       return clusters;
     },
+    egress() {
+      plane.tell({ kind: 'egress', id: 1 });
+      return egress;
+    },
     async log() {
       if (lines === null) {
         await drained();
@@ -215,6 +235,7 @@ function snapshotOf(port: number, options: TestProxyOptions): Snapshot {
         tables: {},
         fallback: tableName('test'),
         forwardProxy: null,
+        captured: null,
         ...options.listener,
       },
     ],
