@@ -15,6 +15,8 @@ const ROOMS: Record<string, readonly string[]> = {
   istio: ['core'],
   compile: [...MEANING, 'istio'],
   sources: [...MEANING, 'istio', 'compile'],
+  // Names for the application beside the proxy: neither path.
+  dns: MEANING,
   // The request path. No stage sees another; pipeline puts them in order.
   live: MEANING,
   ...Object.fromEntries(

@@ -23,6 +23,7 @@ const NODE: ProxyNode = {
   trustDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   portMap: {},
+  interception: 'NONE',
   appPorts: {},
 };
 

@@ -7,6 +7,7 @@ import type { MeshSettings } from '../compile/defaults.ts';
 import type { Problem } from '../istio/problem.ts';
 import { ResourceSet } from '../istio/resource.ts';
 import type { Discovery } from '../snapshot/endpoints.ts';
+import type { NameTable } from '../snapshot/name-table.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { SourceLog, Update } from './source.ts';
@@ -14,6 +15,8 @@ import type { SourceLog, Update } from './source.ts';
 export type Applied = {
   readonly snapshot: Snapshot;
   readonly discovery: Discovery;
+  /** What its DNS answers. */
+  readonly names: NameTable;
   readonly problems: readonly Problem[];
   readonly revision: number;
 };
@@ -59,11 +62,16 @@ export class Applier {
   restore(): boolean {
     if (this.#stateDir === null || this.#current !== null) return false;
     try {
-      const saved = JSON.parse(readFileSync(join(this.#stateDir, LAST_GOOD), 'utf8')) as Applied & { node: ProxyNode };
+      const saved = JSON.parse(readFileSync(join(this.#stateDir, LAST_GOOD), 'utf8')) as Omit<Applied, 'names'> & {
+        node: ProxyNode;
+        names?: NameTable;
+      };
       if (JSON.stringify(saved.node) !== JSON.stringify(this.#node)) return false;
       this.#accept({
         snapshot: saved.snapshot,
         discovery: saved.discovery,
+        // Kept by an older version, it has none.
+        names: saved.names ?? {},
         problems: saved.problems,
         revision: saved.revision,
       });
@@ -76,8 +84,14 @@ export class Applier {
   #apply(): void {
     const update = this.#pending!;
     this.#pending = null;
-    const { snapshot, discovery, problems } = compile(new ResourceSet(update.resources), this.#node, this.#mesh);
-    this.#accept({ snapshot, discovery, problems: [...update.problems, ...problems], revision: update.revision });
+    const { snapshot, discovery, names, problems } = compile(new ResourceSet(update.resources), this.#node, this.#mesh);
+    this.#accept({
+      snapshot,
+      discovery,
+      names,
+      problems: [...update.problems, ...problems],
+      revision: update.revision,
+    });
   }
 
   #accept(next: Applied): void {

@@ -61,6 +61,21 @@ export class ControlApiSource implements Source {
     void this.#send();
   }
 
+  /** Puts something beside the report: `…/proxies/<this>/<what>`. Resolves with whether it has arrived; never rejects. */
+  async tell(what: string, body: unknown): Promise<boolean> {
+    try {
+      const answer = await this.#ask(`proxies/${this.#proxy}/${what}`, {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      await answer.body.dump();
+      return answer.statusCode < 300;
+    } catch {
+      return false;
+    }
+  }
+
   async #send(): Promise<void> {
     if (this.#reporting || this.#closed) return;
     this.#reporting = true;
