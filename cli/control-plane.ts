@@ -37,7 +37,7 @@ export type ControlPlane = {
 };
 
 /** What a running mesh keeps in its state directory; `--fresh` removes just that. */
-const KEPT = ['journal.db', 'journal.db-wal', 'journal.db-shm', 'begun', 'logs', 'pods', 'proxies'];
+const KEPT = ['journal.db', 'journal.db-wal', 'journal.db-shm', 'begun', 'logs', 'pods', 'proxies', 'mysql'];
 
 /** Throws CliError when its port is taken, or its state directory is in use. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {

@@ -23,10 +23,11 @@ const POLL_MS = 50;
 /** A page whose parts fail for so long fails because someone wants it to (an injected fault, say), not because it is starting. */
 const PATIENCE_MS = 5000;
 
-/** `page`: of the gateway, asked when BookInfo's product page is deployed. */
+/** `page`: of the gateway, asked when BookInfo's product page is deployed. `patienceMs`: how long parts of it may fail. */
 export function watchReady(
   store: Store,
   page: { readonly host: string; readonly port: number; readonly path: string },
+  patienceMs = PATIENCE_MS,
 ): ReadyWatch {
   let state: Readiness = { ready: false, reasons: ['starting'] };
   let firstPage = 0;
@@ -44,7 +45,7 @@ export function watchReady(
       };
     firstPage ||= Date.now();
     const whole = !/Error fetching|currently unavailable/.test(answer.body);
-    return whole || Date.now() - firstPage > PATIENCE_MS
+    return whole || Date.now() - firstPage >= patienceMs
       ? { ready: true, reasons: [] }
       : { ready: false, reasons: ['the page works, but parts of it do not yet'] };
   }

@@ -4,16 +4,19 @@ import { createServer } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { PodRuntime } from '#control-api/pod-runtime.ts';
 import { startRunner, type Runner } from '#control-api/runner/runner.ts';
 import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
+import { rangesProblem } from '#proxy/istio/interception.ts';
+import type { Resource } from '#proxy/istio/resource.ts';
 import { Api } from './api.ts';
 import { applyOne } from './applied.ts';
 import { CliError, report } from './cli-error.ts';
 import { forget, startControlPlane, type ControlPlane } from './control-plane.ts';
 import { count, each, percent, port, url } from './flags.ts';
 import { watchReady, type ReadyWatch } from './mesh-ready.ts';
+import { credentials, mysqlUrl, startMysql, type Mysql, type MysqlPlace } from './mysql.ts';
 import { paint } from './paint.ts';
 import { readResources, refuseErrors } from './source-file.ts';
 
@@ -28,6 +31,10 @@ type Flags = {
   readonly fresh?: true;
   readonly bookinfo?: true;
   readonly empty?: true;
+  /** True: the database that comes with Lateen. */
+  readonly mysql?: true | MysqlPlace;
+  readonly includeIpRanges: string;
+  readonly excludeIpRanges: string;
   readonly watch: string;
   readonly images: string;
   readonly zipkin?: readonly string[];
@@ -41,9 +48,8 @@ type Flags = {
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
 /** What makes the page work, and nothing more: every rule on top is for people to try. */
-const BOOKINFO = ['config/bookinfo/bookinfo.yaml', 'config/bookinfo/bookinfo-gateway.yaml'].map((file) =>
-  join(ROOT, file),
-);
+const BOOKINFO = ['config/bookinfo/bookinfo.yaml', 'config/bookinfo/bookinfo-gateway.yaml'];
+const BOOKINFO_MYSQL = ['config/bookinfo-mysql/bookinfo-mysql.yaml', 'config/bookinfo-mysql/bookinfo-gateway.yaml'];
 /** How long Pods may take to end what they are doing when the mesh is stopped. */
 const STOP_MS = 5000;
 
@@ -62,6 +68,18 @@ export const command = (): Command =>
     .option('--fresh', 'forget what an earlier run kept there')
     .addOption(new Option('--bookinfo', 'apply BookInfo, also when this is not the first start').conflicts('empty'))
     .option('--empty', 'do not apply BookInfo')
+    .option(
+      '--mysql [url]',
+      'BookInfo on MySQL, outside the mesh: mysql://user:password@host:port, or its own server',
+      mysqlUrl,
+    )
+    .option(
+      '--include-ip-ranges <ranges>',
+      'addresses that applications reach through their sidecars',
+      ranges(true),
+      '*',
+    )
+    .option('--exclude-ip-ranges <ranges>', 'addresses that they reach without', ranges(false), '')
     .option('--watch <dir>', 'follow the YAML files of this directory', join(ROOT, 'config/live'))
     .option('--images <file>', 'which command an image stands for', join(ROOT, 'config/images.yaml'))
     .option('--zipkin <url>', 'send spans to this Zipkin, too; repeatable', each(url))
@@ -86,6 +104,7 @@ async function up(flags: Flags): Promise<void> {
   const stateDir = resolve(flags.state);
   if (flags.fresh === true) forget(stateDir);
   let runner: Runner | null = null;
+  let mysql: Mysql | null = null;
   let ready: ReadyWatch | null = null;
   const runtime: PodRuntime = {
     logs: (...about) => runner?.pods.logs(...about) ?? null,
@@ -105,17 +124,33 @@ async function up(flags: Flags): Promise<void> {
       pathNormalization: flags.pathNormalization,
     },
   });
-  const stop = stopOnSignals(plane, () => runner);
+  const stop = stopOnSignals(async () => {
+    await runner?.stop(STOP_MS);
+    // Pods may write to it until they have ended.
+    await mysql?.stop();
+    await plane.close();
+  });
   try {
     const gateway = await gatewayPlace(flags);
     // Pods of an earlier run are gone, and what they kept with them.
     for (const name of ['logs', 'pods', 'proxies']) rmSync(join(stateDir, name), { recursive: true, force: true });
     const api = new Api(reachable(plane.api.url));
+    if (flags.mysql === true) mysql = await startMysql(lateen(), stateDir);
+    const database = flags.mysql === true ? (mysql?.place ?? null) : (flags.mysql ?? null);
+    const secret = database === null ? null : credentials(database);
+    const onMysql = usesMysql(plane.store.list('Deployment', 'default'));
+    // Before any Pod starts: what it finds then is what it keeps.
+    if (secret !== null) await applyOne(api, secret, false);
+    else if (onMysql && existsSync(join(stateDir, 'mysql'))) process.stderr.write(FORGOTTEN);
     runner = startMesh(flags, plane, stateDir, gateway, api.server);
-    if (flags.empty !== true && (plane.fresh || flags.bookinfo === true)) await applyBookInfo(api);
+    const first = plane.fresh || (secret !== null && !onMysql);
+    if (flags.empty !== true && (first || flags.bookinfo === true))
+      await applyFiles(api, secret === null ? BOOKINFO : BOOKINFO_MYSQL);
     plane.begun();
     const page = { host: reachableHost(gateway.bind), port: gateway.http, path: '/productpage' };
-    ready = watchReady(plane.store, page);
+    // Without a rule that lets it through, the database is blocked, which is what is to be seen.
+    const blocked = database !== null && flags.outboundPolicy === 'REGISTRY_ONLY';
+    ready = watchReady(plane.store, page, blocked ? 0 : undefined);
     const nag = setInterval(
       () => process.stderr.write(`still waiting: ${ready?.current().reasons.join('; ') ?? ''}\n`),
       10_000,
@@ -123,7 +158,7 @@ async function up(flags: Flags): Promise<void> {
     await ready.wait(stop.signal);
     clearInterval(nag);
     if (!stop.signal.aborted)
-      process.stdout.write(table(api.server, page, (performance.now() - started) / 1000, stateDir));
+      process.stdout.write(table(api.server, page, (performance.now() - started) / 1000, stateDir, database));
   } catch (error) {
     process.exitCode = report(error);
     await stop.now();
@@ -166,7 +201,8 @@ function startMesh(
   return startRunner({
     store,
     controlUrl,
-    lateen: [process.execPath, ...inheritedFlags(), join(ROOT, 'cli/main.ts')],
+    lateen: lateen(),
+    outbound: { include: flags.includeIpRanges, exclude: flags.excludeIpRanges },
     stateDir,
     imagesFile: resolve(flags.images),
     podCidr: flags.podCidr,
@@ -186,22 +222,19 @@ function startMesh(
   });
 }
 
-async function applyBookInfo(api: Api): Promise<void> {
-  const { resources, problems } = await readResources({ filename: BOOKINFO }, [], 'default');
+async function applyFiles(api: Api, files: readonly string[]): Promise<void> {
+  const filename = files.map((file) => join(ROOT, file));
+  const { resources, problems } = await readResources({ filename }, [], 'default');
   refuseErrors(problems);
   for (const resource of resources) await applyOne(api, resource, false);
 }
 
 /** The first signal ends everything in order; a second one at once. */
-function stopOnSignals(
-  plane: ControlPlane,
-  runner: () => Runner | null,
-): { readonly signal: AbortSignal; now(): Promise<void> } {
+function stopOnSignals(all: () => Promise<void>): { readonly signal: AbortSignal; now(): Promise<void> } {
   const ending = new AbortController();
   const end = async (): Promise<void> => {
     ending.abort();
-    await runner()?.stop(STOP_MS);
-    await plane.close();
+    await all();
   };
   const stop = (): void => {
     // The reaper ends what is left.
@@ -227,18 +260,37 @@ function table(
   page: { readonly host: string; readonly port: number; readonly path: string },
   seconds: number,
   stateDir: string,
+  database: MysqlPlace | null,
 ): string {
   const shown = (address: string): string => address.replace('//127.0.0.1:', '//localhost:');
   const rows = [
     ['BookInfo', shown(`http://${page.host}:${page.port}${page.path}`)],
     ['control API', shown(control)],
     ['kubectl', `kubectl --server ${shown(control)} get pods`],
+    ...(database === null ? [] : [['MySQL', `${database.host}:${database.port}, outside the mesh`]]),
     ['traces', shown(`${control}/lateen/v1/traces`)],
     ['logs', join(stateDir, 'logs')],
     ['stop', 'Ctrl-C'],
   ];
   return `${paint('green', 'ready')} in ${seconds.toFixed(1)} s\n\n${rows.map(([name, value]) => `  ${paint('bold', name!.padEnd(12))} ${value}\n`).join('')}\n`;
 }
+
+const FORGOTTEN =
+  'BookInfo runs on MySQL here, since an earlier start with --mysql; start with --mysql again, or anew with --fresh.\n';
+
+const usesMysql = (deployments: readonly Resource[]): boolean =>
+  deployments.some(({ spec }) => JSON.stringify(spec).includes('"demo-credentials"'));
+
+/** Reads IP ranges with commas between; `star`: also `*`. */
+const ranges =
+  (star: boolean) =>
+  (text: string): string => {
+    const problem = rangesProblem(text, star);
+    if (problem === null) return text;
+    throw new InvalidArgumentError(`E${problem.slice(1)}.`);
+  };
+
+const lateen = (): string[] => [process.execPath, ...inheritedFlags(), join(ROOT, 'cli/main.ts')];
 
 /** The flags the launcher gave this process are right for its children, too; a debugger's port is not. */
 const inheritedFlags = (): string[] => process.execArgv.filter((flag) => !flag.startsWith('--inspect'));

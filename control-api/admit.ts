@@ -1,4 +1,5 @@
 /** Decides what may be stored: validated by itself, then looked at together with everything that is stored already. */
+import { isDeepStrictEqual } from 'node:util';
 import { KINDS } from '#proxy/istio/kinds.ts';
 import { parseObject } from '#proxy/istio/parse.ts';
 import type { Problem } from '#proxy/istio/problem.ts';
@@ -22,6 +23,7 @@ const MAX_WARNINGS = 20;
 const NOT_ANALYZED: ReadonlySet<string> = new Set([
   'Pod',
   'ReplicaSet',
+  'Job',
   'EndpointSlice',
   'Event',
   'Secret',
@@ -32,7 +34,7 @@ export function createAdmit(store: Store, analyze: Analyze): Admit {
   return (candidate, before, { fieldValidation }) => {
     const { known, unknown } = fieldValidation === 'Strict' ? { known: candidate, unknown: [] } : knownPart(candidate);
     const { resource, problems } = parse(known);
-    const errors = problems.filter((p) => p.severity === 'error');
+    const errors = [...problems.filter((p) => p.severity === 'error'), ...fixedFields(before, resource)];
     if (resource === null || errors.length > 0) throw refusal(candidate, errors);
     const told = fieldValidation === 'Warn' ? [...unknown, ...problems] : problems;
     const warnings = [
@@ -42,6 +44,19 @@ export function createAdmit(store: Store, analyze: Analyze): Admit {
     ];
     return { resource, warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS) };
   };
+}
+
+/** What makes the pods of a Job is decided with it (batch/v1 validation, ValidateJobSpecUpdate). */
+function fixedFields(before: Resource | null, after: Resource | null): Problem[] {
+  if (before?.kind !== 'Job' || after === null) return [];
+  const [was, is] = [before.spec, after.spec] as readonly JsonObject[];
+  return ['template', 'selector', 'completions']
+    .filter((field) => !isDeepStrictEqual(was![field], is![field]))
+    .map((field) => ({
+      severity: 'error',
+      path: `spec.${field}`,
+      message: 'field is immutable: delete the Job, and create it anew',
+    }));
 }
 
 const parse = (object: JsonObject): ReturnType<typeof parseObject> =>
@@ -67,7 +82,7 @@ export const meshResources = (store: Store): ResourceSet => new ResourceSet(stor
 
 const stored = (store: Store): Resource[] => KINDS.flatMap(({ kind }) => (NOT_MESH.has(kind) ? [] : store.list(kind)));
 
-const NOT_MESH: ReadonlySet<string> = new Set(['Event', 'ConfigMap', 'ReplicaSet']);
+const NOT_MESH: ReadonlySet<string> = new Set(['Event', 'ConfigMap', 'ReplicaSet', 'Job']);
 
 /** `IST0101: spec.http[0].route[0]: …` */
 const textOf = ({ code, path, message }: Problem): string =>

@@ -73,6 +73,38 @@ const REPLICA_SET: readonly ComputedColumn[] = [
   ...workloadColumns(),
 ];
 
+type JobState = {
+  readonly startTime?: string;
+  readonly completionTime?: string;
+  readonly succeeded?: number;
+  readonly conditions?: readonly { readonly type: string; readonly status: string }[];
+};
+
+/** As Kubernetes' printJob has them. */
+const JOB: readonly ComputedColumn[] = [
+  column('Status', (job) => {
+    if (job.metadata['deletionTimestamp'] !== undefined) return 'Terminating';
+    const holding =
+      status<JobState>(job)
+        .conditions?.filter((c) => c.status === 'True')
+        .map((c) => c.type) ?? [];
+    return ['Complete', 'Failed', 'Suspended'].find((type) => holding.includes(type)) ?? 'Running';
+  }),
+  column('Completions', (job) => {
+    const { completions, parallelism = 1 } = spec<{ completions?: number; parallelism?: number }>(job);
+    const of = completions ?? (parallelism > 1 ? `1 of ${parallelism}` : 1);
+    return `${status<JobState>(job).succeeded ?? 0}/${of}`;
+  }),
+  column('Duration', (job) => {
+    const { startTime, completionTime } = status<JobState>(job);
+    return startTime === undefined
+      ? ''
+      : age(startTime, completionTime === undefined ? Date.now() : Date.parse(completionTime));
+  }),
+  AGE,
+  ...workloadColumns(),
+];
+
 type EndpointSlice = {
   readonly ports?: readonly Port[];
   readonly endpoints?: readonly { readonly addresses?: readonly string[] }[];
@@ -109,6 +141,7 @@ export const COMPUTED: Readonly<Record<string, readonly ComputedColumn[]>> = {
   Service: SERVICE,
   Deployment: DEPLOYMENT,
   ReplicaSet: REPLICA_SET,
+  Job: JOB,
   EndpointSlice: ENDPOINT_SLICE,
   Event: EVENT,
   Namespace: [column('Status', (n) => status<{ phase?: string }>(n).phase ?? 'Active'), AGE],

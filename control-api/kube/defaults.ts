@@ -11,6 +11,7 @@ const DEFAULTS: Readonly<Record<string, (object: JsonObject) => JsonObject>> = {
   // `kubectl describe` reads replicas and strategy without asking whether they are there.
   Deployment: (o) => inSpec(o, (spec) => ({ replicas: 1, strategy: ROLLING, ...spec, ...template(spec) })),
   ReplicaSet: (o) => inSpec(o, (spec) => ({ replicas: 1, ...spec, ...template(spec) })),
+  Job: (o) => inSpec(o, (spec) => ({ ...jobCounts(spec), backoffLimit: 6, ...spec, ...template(spec) })),
   Pod: (o) => inSpec({ status: { phase: 'Pending' }, ...o }, podSpec),
   Secret: (o) => secret({ type: 'Opaque', ...o }),
   Namespace: namespace,
@@ -35,6 +36,14 @@ function template({ template }: JsonObject): JsonObject {
   if (!isObject(template) || !isObject(template['spec'])) return {};
   return { template: { ...template, spec: podSpec(template['spec']) } };
 }
+
+/** One completion, unless a parallelism says that Pods share the work. */
+const jobCounts = ({ completions, parallelism }: JsonObject): JsonObject => ({
+  completionMode: 'NonIndexed',
+  suspend: false,
+  parallelism: 1,
+  ...(completions === undefined && parallelism === undefined ? { completions: 1 } : {}),
+});
 
 function podSpec(spec: JsonObject): JsonObject {
   const { containers } = spec;

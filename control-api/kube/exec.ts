@@ -32,6 +32,9 @@ export function exec({ store, runtime }: KubeContext, call: Call): () => ExecPro
       'there are no terminals here: containers are plain processes of this machine. Leave out -t (--tty)',
     );
   }
+  const { phase = '' } = (pod.status ?? {}) as { readonly phase?: string };
+  if (phase === 'Succeeded' || phase === 'Failed')
+    throw badRequest(`cannot exec into a container in a completed pod; current phase is ${phase}`);
   if (runtime === null) throw unavailable('no pods run here: the control API was started without a runner');
   return () => {
     const started = runtime.exec(target.namespace, target.name!, container, command);

@@ -35,13 +35,20 @@ const KINDS: Readonly<Record<string, Readonly<Record<string, ListType>>>> = {
   Pod: POD,
   Deployment: POD,
   ReplicaSet: POD,
+  Job: POD,
   Service: { ports: by('port', 'protocol'), conditions: by('type') },
   ServiceAccount: { secrets: by('name') },
   Namespace: { conditions: by('type') },
 };
 
 /** Kinds that a strategic merge patch is accepted for: those the API server itself knows, not custom resources. */
-export const STRATEGIC_GROUPS: ReadonlySet<string> = new Set(['', 'apps', 'discovery.k8s.io', 'events.k8s.io']);
+export const STRATEGIC_GROUPS: ReadonlySet<string> = new Set([
+  '',
+  'apps',
+  'batch',
+  'discovery.k8s.io',
+  'events.k8s.io',
+]);
 
 /** `path`: names of the fields from the top to the list. */
 export function listTypeOf(kind: string, path: readonly string[]): ListType {

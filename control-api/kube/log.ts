@@ -23,7 +23,11 @@ export function log({ store, runtime }: KubeContext, call: Call): Text {
   });
   if (lines === null) {
     const which = flag(query, 'previous') ? 'previous terminated container' : 'container';
-    throw badRequest(`${which} "${container}" in pod "${target.name}" is not found: it has not run yet`);
+    const { phase = '' } = (pod.status ?? {}) as { readonly phase?: string };
+    const why = ['Succeeded', 'Failed'].includes(phase)
+      ? 'it ended before the mesh was started anew, and logs are not kept over that'
+      : 'it has not run yet';
+    throw badRequest(`${which} "${container}" in pod "${target.name}" is not found: ${why}`);
   }
   const shown = since === null ? lines : Readable.from(linesSince(lines, since, timestamps));
   const limit = numberOf(query, 'limitBytes');

@@ -15,13 +15,18 @@ type State = {
 type ContainerStatus = {
   readonly name: string;
   readonly ready?: boolean;
+  readonly started?: boolean;
   readonly restartCount?: number;
   readonly state?: State;
   readonly lastState?: State;
 };
 type Pod = {
-  readonly spec?: { readonly containers?: readonly object[] };
+  readonly spec?: {
+    readonly containers?: readonly object[];
+    readonly initContainers?: readonly { readonly name: string; readonly restartPolicy?: string }[];
+  };
   readonly status?: {
+    readonly conditions?: readonly { readonly type: string; readonly status: string }[];
     readonly phase?: string;
     readonly reason?: string;
     readonly containerStatuses?: readonly ContainerStatus[];
@@ -33,17 +38,33 @@ type Pod = {
 export function podStatus(resource: Resource): { ready: string; status: string; restarts: string } {
   const { spec, status } = resource as Pod;
   const containers = status?.containerStatuses ?? [];
-  const ready = containers.filter((c) => c.ready === true && c.state?.running !== undefined).length;
-  const total = spec?.containers?.length ?? 0;
+  const helpers = helperStatuses(resource as Pod);
+  const ready = [...containers, ...helpers].filter((c) => c.ready === true && c.state?.running !== undefined).length;
+  const total = Math.max(spec?.containers?.length ?? 0, containers.length);
   return {
-    ready: `${ready}/${Math.max(total, containers.length)}`,
+    ready: `${ready}/${total + helpers.length}`,
     status: resource.metadata['deletionTimestamp'] === undefined ? word(resource as Pod) : 'Terminating',
     restarts: restarts(containers),
   };
 }
 
-function word({ status }: Pod): string {
-  const waitingInit = (status?.initContainerStatuses ?? []).findIndex((c) => c.state?.terminated?.exitCode !== 0);
+/** Of init containers that run beside the others (`restartPolicy: Always`): they count as containers. */
+function helperStatuses({ spec, status }: Pod): readonly ContainerStatus[] {
+  const helpers = (spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name);
+  return (status?.initContainerStatuses ?? []).filter((c) => helpers.includes(c.name));
+}
+
+const holds = ({ status }: Pod, type: string): boolean =>
+  status?.conditions?.some((c) => c.type === type && c.status === 'True') ?? false;
+
+function word(pod: Pod): string {
+  const { status } = pod;
+  const helpers = helperStatuses(pod);
+  const waitingInit = holds(pod, 'Initialized')
+    ? -1
+    : (status?.initContainerStatuses ?? []).findIndex(
+        (c) => c.state?.terminated?.exitCode !== 0 && !(helpers.includes(c) && c.started === true),
+      );
   if (waitingInit >= 0) {
     const state = status!.initContainerStatuses![waitingInit]!.state;
     return `Init:${reasonOf(state) ?? `${waitingInit}/${status!.initContainerStatuses!.length}`}`;
@@ -57,7 +78,8 @@ function word({ status }: Pod): string {
     else if (container.ready === true && container.state?.running !== undefined) running = true;
   }
   // A finished container does not finish a pod that still has one running.
-  return text === 'Completed' && running ? 'Running' : text;
+  if (text !== 'Completed' || !running) return text;
+  return holds(pod, 'Ready') ? 'Running' : 'NotReady';
 }
 
 function reasonOf(state: State | undefined): string | undefined {

@@ -111,6 +111,19 @@ const DEPLOYMENT_SPEC: Fields = {
   9: intSet('progressDeadlineSeconds'),
 };
 
+const JOB_SPEC: Fields = {
+  1: intSet('parallelism'),
+  2: intSet('completions'),
+  3: intSet('activeDeadlineSeconds'),
+  4: message('selector', SELECTOR),
+  5: boolSet('manualSelector'),
+  6: message('template', { 1: metadata, 2: message('spec', POD_SPEC) }),
+  7: intSet('backoffLimit'),
+  8: intSet('ttlSecondsAfterFinished'),
+  9: text('completionMode'),
+  10: boolSet('suspend'),
+};
+
 const SERVICE_SPEC: Fields = {
   1: messages('ports', {
     1: text('name'),
@@ -154,6 +167,7 @@ export const KIND_MESSAGES: Readonly<Record<string, Fields>> = {
     2: message('spec', DEPLOYMENT_SPEC),
     3: message('status', { ...DEPLOYMENT_STATUS, 7: int('readyReplicas') }),
   },
+  Job: { 1: metadata, 2: message('spec', JOB_SPEC), 3: message('status', {}) },
   Service: { 1: metadata, 2: message('spec', SERVICE_SPEC), 3: message('status', { 1: message('loadBalancer', {}) }) },
   DeleteOptions: {
     1: intSet('gracePeriodSeconds'),

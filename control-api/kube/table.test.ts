@@ -111,6 +111,55 @@ describe('tables', () => {
     expect(wide.map((c) => c.name)).toEqual(['Containers', 'Images', 'Selector']);
   });
 
+  test.each<[string, object, object, object]>([
+    ['that runs', { completions: 3 }, { succeeded: 1 }, { Status: 'Running', Completions: '1/3', Duration: '' }],
+    [
+      'that is complete',
+      { completions: 1 },
+      {
+        startTime: '2026-01-01T00:00:00Z',
+        completionTime: '2026-01-01T00:00:07Z',
+        succeeded: 1,
+        conditions: [{ type: 'Complete', status: 'True' }],
+      },
+      { Status: 'Complete', Completions: '1/1', Duration: '7s' },
+    ],
+    ['that failed', { completions: 1 }, { conditions: [{ type: 'Failed', status: 'True' }] }, { Status: 'Failed' }],
+    ['whose pods share the work', { parallelism: 4 }, {}, { Completions: '0/1 of 4' }],
+    [
+      'that was resumed',
+      { completions: 1 },
+      { conditions: [{ type: 'Suspended', status: 'False' }] },
+      { Status: 'Running' },
+    ],
+  ])('a job %s', (_, spec, status, shows) =>
+    expect(row('batch/v1', { kind: 'Job', spec, status })).toMatchObject(shows),
+  );
+
+  test('a pod with a sidecar of its own counts it, and shows where its init containers are', () => {
+    const helper = { name: 'helper', started: true, ready: true, state: { running: {} } };
+    const spec = {
+      containers: [{ name: 'a' }],
+      initContainers: [{ name: 'helper', restartPolicy: 'Always' }, { name: 'b' }],
+    };
+    const cells = (status: object): object => row('v1', { kind: 'Pod', spec, status: { phase: 'Running', ...status } });
+    expect(cells({ initContainerStatuses: [helper, { name: 'b', state: { running: {} } }] })).toMatchObject({
+      Ready: '1/2',
+      Status: 'Init:1/2',
+    });
+    const done = { name: 'b', state: { terminated: { exitCode: 0, reason: 'Completed' } } };
+    const over = { name: 'a', ready: false, state: { terminated: { exitCode: 0, reason: 'Completed' } } };
+    expect(cells({ initContainerStatuses: [helper, done], containerStatuses: [running('a')] })).toMatchObject({
+      Ready: '2/2',
+      Status: 'Running',
+    });
+    expect(cells({ initContainerStatuses: [helper, done], containerStatuses: [over] })).toMatchObject({
+      Ready: '1/2',
+      Status: 'Completed',
+    });
+    expect(cells({ containerStatuses: [over, running('istio-proxy')] })).toMatchObject({ Status: 'NotReady' });
+  });
+
   test('a service shows ports, and what its load balancer gave it', () => {
     const spec = {
       type: 'LoadBalancer',

@@ -21,6 +21,9 @@ export class ContainerLog {
   #lines: Line[] = [];
   #size = 0;
   #previous: readonly Line[] = [];
+  /** Streams that may still bring something. */
+  #open = 0;
+  #over = false;
 
   /** `file`: null keeps lines in memory alone. */
   constructor(file: string | null, now: () => number) {
@@ -32,6 +35,7 @@ export class ContainerLog {
   attach(streams: readonly Readable[]): void {
     if (this.#lines.length > 0) this.#previous = this.#lines;
     [this.#lines, this.#size] = [[], 0];
+    this.#over = false;
     for (const stream of streams) this.#read(stream);
   }
 
@@ -42,7 +46,7 @@ export class ContainerLog {
     const out = new Readable({ read() {} });
     const show = timestamps ? stamped : plain;
     for (const line of chosen) out.push(show(line));
-    if (!follow || previous) {
+    if (!follow || previous || (this.#over && this.#open === 0)) {
       out.push(null);
       return out;
     }
@@ -50,6 +54,12 @@ export class ContainerLog {
     this.#followers.add(out);
     out.once('close', () => this.#followers.delete(out));
     return out;
+  }
+
+  /** Nothing will run here any more: followers end with the last line. What was written can be read as before. */
+  end(): void {
+    this.#over = true;
+    if (this.#open === 0) this.close();
   }
 
   /** Ends every follower: there will be no more. */
@@ -61,6 +71,7 @@ export class ContainerLog {
 
   #read(stream: Readable): void {
     let rest = '';
+    this.#open++;
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => {
       const parts = (rest + chunk).split('\n');
@@ -72,6 +83,8 @@ export class ContainerLog {
     stream.on('close', () => {
       if (rest !== '') this.#add(rest);
       rest = '';
+      this.#open--;
+      if (this.#over) this.end();
     });
   }
 

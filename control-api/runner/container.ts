@@ -83,7 +83,7 @@ export class Container {
     for (let retry = 0; !this.#ending.signal.aborted; retry++) {
       const program = this.#prepare(retry);
       if (program === null) {
-        await this.#pause(Math.min(10_000 * 2 ** retry, 300_000), 'ImagePullBackOff');
+        await this.#pause(retry);
         continue;
       }
       const since = this.#tools.clock.now();
@@ -132,15 +132,22 @@ export class Container {
   }
 
   /** Waits; a failed pull is shown as backing off after a moment, as the kubelet does. */
-  async #pause(ms: number, reason: string): Promise<void> {
+  async #pause(retry: number): Promise<void> {
     const { signal } = this.#ending;
+    const ms = Math.min(10_000 * 2 ** retry, 300_000);
     const failed =
       'waiting' in this.#state && this.#state.waiting.reason === 'ErrImagePull' ? this.#state.waiting : null;
-    if (failed === null) return sleep(this.#tools.clock, Math.min(ms, 5000), signal);
+    // A Secret is often applied right after what needs it.
+    if (failed === null) return sleep(this.#tools.clock, Math.min(500 * 2 ** retry, 5000), signal);
     await sleep(this.#tools.clock, 2000, signal);
     if (signal.aborted) return;
     this.#tools.event('Normal', 'BackOff', `Back-off pulling image "${this.plan.image}"`);
-    this.#set({ waiting: { reason, message: `Back-off pulling image "${this.plan.image}": ${failed.message ?? ''}` } });
+    this.#set({
+      waiting: {
+        reason: 'ImagePullBackOff',
+        message: `Back-off pulling image "${this.plan.image}": ${failed.message ?? ''}`,
+      },
+    });
     await sleep(this.#tools.clock, ms - 2000, signal);
   }
 

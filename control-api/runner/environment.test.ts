@@ -72,6 +72,12 @@ describe('the environment of a container', () => {
     });
   }
 
+  test('may not hold a NUL byte; the message names the variable and not its value', () => {
+    expect(() => env({ env: [{ name: 'A', value: 'secret\0' }] })).toThrow(
+      new MissingConfigError('the value of "A" contains a NUL byte, which no environment variable can hold'),
+    );
+  });
+
   test('does not have the proxies and secrets of the one who started the mesh', () => {
     expect(
       inheritedEnv({ PATH: '/bin', http_proxy: 'http://corp', AWS_SECRET_ACCESS_KEY: 'x', NODE_OPTIONS: '--inspect' }),

@@ -39,8 +39,16 @@ export function containerEnv(
     const value = valueOf(store, pod, variable);
     if (value !== null) env[variable.name] = expand(value, env);
   }
+  // The operating system ends a value there; that would be refused with the value in the message.
+  const bad = Object.entries(env).find(([name, value]) => `${name}${value}`.includes('\0'));
+  if (bad !== undefined)
+    throw new MissingConfigError(
+      `the value of ${shownName(bad[0])} contains a NUL byte, which no environment variable can hold`,
+    );
   return env;
 }
+
+const shownName = (name: string): string => JSON.stringify(name.replaceAll('\0', '\\0'));
 
 /** `$(NAME)` → its value; `$$(NAME)` → `$(NAME)`; an unknown name stays as it is. */
 export function expand(text: string, env: Readonly<Record<string, string>>): string {

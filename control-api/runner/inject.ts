@@ -1,12 +1,12 @@
 /** Takes a Pod in: says where it runs, and puts a sidecar beside its containers unless that is not wanted. */
 import type { Meta, Resource } from '#proxy/istio/resource.ts';
-import type { ContainerSpec, Pod } from './object.ts';
+import type { ContainerSpec, Pod, PodSpec } from './object.ts';
 
 export const PROXY = 'istio-proxy';
 /** Keeps a Pod that is deleted in sight until its processes have ended. */
 export const FINALIZER = 'lateen/runner';
-/** What Istio's injector and kube-inject add to set up iptables; there is nothing to set up here. */
-export const SKIPPED_INIT: ReadonlySet<string> = new Set(['istio-init', 'istio-validation']);
+/** What Istio's injector and kube-inject add: to set up iptables, which there is nothing of here, and the sidecar itself, which is ours. */
+export const SKIPPED_INIT: ReadonlySet<string> = new Set(['istio-init', 'istio-validation', PROXY]);
 
 const INJECT = 'sidecar.istio.io/inject';
 const DEFAULT_CONTAINER = 'kubectl.kubernetes.io/default-container';
@@ -41,6 +41,26 @@ export function wantsSidecar({ metadata }: Pod, namespace: Resource | undefined)
   const own = metadata.labels?.[INJECT] ?? metadata.annotations?.[INJECT];
   if (own !== undefined) return own !== 'false';
   return namespace?.metadata.labels?.['istio-injection'] !== 'disabled';
+}
+
+/** Flags of istio-iptables (its `--istio-…` names are never written by the injector), and the annotations that say the same. */
+const IPTABLES_FLAGS: Readonly<Record<string, string>> = {
+  '-i': 'includeOutboundIPRanges',
+  '-x': 'excludeOutboundIPRanges',
+  '-q': 'includeOutboundPorts',
+  '-o': 'excludeOutboundPorts',
+};
+
+/** What `istioctl kube-inject --includeIPRanges=…` and the like have written into the arguments of `istio-init`, as annotations. */
+export function injectedAnnotations({ initContainers = [] }: PodSpec): Record<string, string> {
+  const args = initContainers.find((c) => c.name === 'istio-init')?.args ?? [];
+  const said = args.flatMap((flag, i): [string, string][] => {
+    const name = IPTABLES_FLAGS[flag];
+    const value = args[i + 1] ?? '';
+    // `*` and "" are what the injector writes when nobody said anything.
+    return name === undefined || value === '' || value === '*' ? [] : [[`traffic.sidecar.istio.io/${name}`, value]];
+  });
+  return Object.fromEntries(said);
 }
 
 function sidecarContainer(image: string): ContainerSpec {

@@ -36,6 +36,8 @@ export function kubelet(tools: PodTools, nodeName: string, proxyImage: string, a
 
   function start(key: string, pod: Pod): void {
     const taken = takeIn(pod, store.get('Namespace', '', pod.metadata.namespace), nodeName, proxyImage);
+    // A program that may run only once was cut short by the end of an earlier run: it is not run a second time.
+    if (pod.spec.restartPolicy === 'Never' && hasBegun(pod)) return void store.put(cutShort(pod), RUNNER);
     const stored = store.put(taken, RUNNER) as Pod;
     const worker = new PodWorker(tools, stored);
     workers.set(key, worker);
@@ -72,6 +74,28 @@ export function kubelet(tools: PodTools, nodeName: string, proxyImage: string, a
       await halt(gateways);
       await halt(all);
       await Promise.all(ending);
+    },
+  };
+}
+
+const hasBegun = ({ status }: Pod): boolean =>
+  [...(status?.initContainerStatuses ?? []), ...(status?.containerStatuses ?? [])].some((c) => !('waiting' in c.state));
+
+/** As the kubelet leaves Pods behind that it had to end with its machine (kubernetes.io/docs/concepts/cluster-administration/node-shutdown). */
+function cutShort(pod: Pod): Pod {
+  const { podIP: _ip, podIPs: _ips, conditions = [], containerStatuses = [], ...status } = pod.status!;
+  const ended = conditions.map((c) =>
+    c.type === 'Ready' || c.type === 'ContainersReady' ? { ...c, status: 'False' as const, reason: 'PodFailed' } : c,
+  );
+  return {
+    ...pod,
+    status: {
+      ...status,
+      phase: 'Failed',
+      reason: 'Terminated',
+      message: 'The mesh was stopped while this Pod ran, and its restartPolicy is Never.',
+      conditions: ended,
+      containerStatuses: containerStatuses.map((c) => ({ ...c, ready: false, started: false })),
     },
   };
 }

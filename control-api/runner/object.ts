@@ -54,6 +54,29 @@ export type ReplicaSetStatus = {
   readonly observedGeneration?: number;
 };
 
+export type JobSpec = {
+  readonly parallelism?: number;
+  /** Absent: one Pod that succeeds ends the Job, once the others have ended, too. */
+  readonly completions?: number;
+  readonly backoffLimit?: number;
+  readonly activeDeadlineSeconds?: number;
+  readonly ttlSecondsAfterFinished?: number;
+  readonly suspend?: boolean;
+  readonly selector?: LabelSelector;
+  readonly template: PodTemplate;
+};
+
+export type JobStatus = {
+  readonly startTime?: string;
+  readonly completionTime?: string;
+  readonly active?: number;
+  readonly ready?: number;
+  readonly terminating?: number;
+  readonly succeeded?: number;
+  readonly failed?: number;
+  readonly conditions?: readonly Condition[];
+};
+
 export type EnvVar = {
   readonly name: string;
   readonly value?: string;
@@ -99,6 +122,8 @@ export type ContainerSpec = {
   readonly readinessProbe?: Probe;
   readonly livenessProbe?: Probe;
   readonly startupProbe?: Probe;
+  /** Of an init container: it runs beside the others until they have ended (a sidecar of Kubernetes' own). */
+  readonly restartPolicy?: string;
 };
 
 export type PodSpec = {
@@ -168,6 +193,7 @@ export type ServiceSpec = {
 
 export type Deployment = Resource<DeploymentSpec> & { readonly status?: Readonly<Record<string, unknown>> };
 export type ReplicaSet = Resource<ReplicaSetSpec> & { readonly status?: ReplicaSetStatus };
+export type Job = Resource<JobSpec> & { readonly status?: JobStatus };
 export type Pod = Resource<PodSpec> & { readonly status?: PodStatus };
 export type Service = Resource<ServiceSpec>;
 

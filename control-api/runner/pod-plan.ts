@@ -1,9 +1,10 @@
 /** What each container of a Pod means as processes: its program, its environment, its probes. */
+import { noProxyOf, type OutboundRanges } from '#proxy/istio/interception.ts';
 import type { Store } from '../store.ts';
 import { MissingImageError, type ContainerPlan } from './container.ts';
 import { containerEnv, expand } from './environment.ts';
 import type { Images } from './image.ts';
-import { PROXY } from './inject.ts';
+import { injectedAnnotations, PROXY } from './inject.ts';
 import type { ContainerSpec, Pod, Probe } from './object.ts';
 import { EAGER, timingOf, type Check, type Probes, type Target, type Watch } from './probe.ts';
 import { proxyArgv, type AppPort, type ProxySettings } from './proxy-program.ts';
@@ -16,6 +17,8 @@ export type PodSettings = ProxySettings & {
   /** Where applications run. */
   readonly cwd: string;
   readonly probes: Probes;
+  /** Which addresses applications reach through their sidecars, where their Pod does not say. */
+  readonly outbound: OutboundRanges;
 };
 
 /** What was found for a Pod when it was started. */
@@ -85,7 +88,7 @@ function appProgram(settings: PodSettings, store: Store, pod: Pod, container: Co
       `no command is known for this image: add an entry for it to ${settings.images.file}, or give the container a command`,
     );
   }
-  const own = podEnv(pod, place);
+  const own = podEnv(pod, place, settings.outbound);
   const port = portEnv(container, place);
   const env = {
     ...containerEnv(store, pod, container, { ...settings.baseEnv, ...own, ...port, ...known?.env }),
@@ -102,9 +105,10 @@ function appProgram(settings: PodSettings, store: Store, pod: Pod, container: Co
 }
 
 /** What a process finds about its Pod; with a sidecar, the ordinary proxy variables lead HTTP clients through it. */
-function podEnv({ metadata, spec }: Pod, { ip, sidecar }: PodPlace): Record<string, string> {
-  const { name, namespace } = metadata;
+function podEnv({ metadata, spec }: Pod, { ip, sidecar }: PodPlace, outbound: OutboundRanges): Record<string, string> {
+  const { name, namespace, annotations } = metadata;
   const proxy = `http://${ip}:15001`;
+  const direct = sidecar ? noProxyOf({ ...injectedAnnotations(spec), ...annotations }, outbound) : '';
   return {
     HOSTNAME: name,
     POD_NAME: name,
@@ -112,7 +116,14 @@ function podEnv({ metadata, spec }: Pod, { ip, sidecar }: PodPlace): Record<stri
     POD_IP: ip,
     SERVICE_ACCOUNT: spec.serviceAccountName ?? 'default',
     ...(sidecar
-      ? { http_proxy: proxy, HTTP_PROXY: proxy, https_proxy: proxy, HTTPS_PROXY: proxy, no_proxy: '', NO_PROXY: '' }
+      ? {
+          http_proxy: proxy,
+          HTTP_PROXY: proxy,
+          https_proxy: proxy,
+          HTTPS_PROXY: proxy,
+          no_proxy: direct,
+          NO_PROXY: direct,
+        }
       : {}),
   };
 }

@@ -12,7 +12,13 @@ export type PodFacts = {
 };
 
 export function podStatusOf(pod: Pod, { ip, startTime, init, containers, over }: PodFacts, now: string): PodStatus {
-  const initialized = init.every((c) => 'terminated' in c.state && c.state.terminated.exitCode === 0);
+  const companions = (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
+  const sidecars: ReadonlySet<string> = new Set(companions.map((c) => c.name));
+  const initialized = init.every(
+    (c) =>
+      ('terminated' in c.state && c.state.terminated.exitCode === 0) ||
+      (sidecars.has(c.name) && (c.started || over !== null)),
+  );
   const unready = containers.filter((c) => !c.ready).map((c) => c.name);
   const begun = containers.some((c) => !('waiting' in c.state) || c.restartCount > 0 || 'terminated' in c.lastState);
   const allBegun = containers.every(
@@ -25,7 +31,7 @@ export function podStatusOf(pod: Pod, { ip, startTime, init, containers, over }:
   const set = (sofar: readonly Condition[], type: string, holds: boolean): Condition[] =>
     setCondition(sofar, holds ? { type, status: 'True' } : { type, status: 'False', ...whyNot }, now);
   let conditions = setCondition(pod.status?.conditions ?? [], { type: 'PodScheduled', status: 'True' }, now);
-  conditions = set(conditions, 'Initialized', initialized || over !== null);
+  conditions = set(conditions, 'Initialized', initialized || over === 'Succeeded');
   conditions = set(conditions, 'ContainersReady', unready.length === 0 && over === null);
   conditions = set(conditions, 'Ready', unready.length === 0 && over === null);
   return {

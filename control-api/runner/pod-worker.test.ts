@@ -161,17 +161,37 @@ describe('a Pod', () => {
     expect([before!.signals, world.pods()[0]!.status?.containerStatuses?.[0]?.restartCount]).toEqual([['SIGTERM'], 1]);
   });
 
-  test('that runs to its end and is not to be restarted is Completed, and its sidecar ends with it', async () => {
-    const world = fakeWorld();
-    world.apply(pod({ restartPolicy: 'Never', containers: [{ name: 'main', image: 'app' }] }));
+  test('tells its application which addresses it is to reach without the sidecar', async () => {
+    const world = fakeWorld({ outbound: { include: '*', exclude: '192.0.2.0/24' } });
+    const annotations = {
+      'traffic.sidecar.istio.io/excludeOutboundIPRanges': '10.0.0.0/8',
+      'traffic.sidecar.istio.io/excludeOutboundPorts': '3306',
+    };
+    world.apply(pod({ containers: [{ name: 'main', image: 'app' }] }, { annotations }));
+    world.apply({ ...pod({ containers: [{ name: 'main', image: 'app' }] }), metadata: { name: 'q' } });
     await world.clock.pass(1000);
-    world.processes.running('app')[0]!.exit(0);
-    await world.clock.pass(1000);
-    expect(world.pods()[0]!.status).toMatchObject({ phase: 'Succeeded' });
-    expect(world.processes.running('sidecar')).toEqual([]);
+    const envs = world.processes.running('app').map(({ program: { env } }) => [env['no_proxy'], env['NO_PROXY']]);
+    expect(envs).toEqual([
+      ['10.0.0.0/8,*:3306', '10.0.0.0/8,*:3306'],
+      ['192.0.2.0/24', '192.0.2.0/24'],
+    ]);
   });
 
-  test('runs its init containers to their end, one after the other, before anything else', async () => {
+  test('that istioctl kube-inject has prepared has one sidecar, ours, and what its istio-init says of addresses', async () => {
+    const world = fakeWorld();
+    const args = ['istio-iptables', '-p', '15001', '-i', '0.0.0.0/1', '-x', '', '-b', '*', '-o', '3306'];
+    const prepared = [
+      { name: 'istio-init', image: 'proxyv2', args },
+      { name: 'istio-proxy', image: 'proxyv2', restartPolicy: 'Always' },
+    ];
+    world.apply(pod({ initContainers: prepared, containers: [{ name: 'main', image: 'app' }] }));
+    await world.clock.pass(1000);
+    expect(world.processes.all).toHaveLength(2);
+    expect(world.processes.running('sidecar')).toHaveLength(1);
+    expect(world.processes.running('app')[0]!.program.env['no_proxy']).toBe('*:3306,128.0.0.0/1,::/0');
+  });
+
+  test('runs its init containers to their end, one after the other, behind its sidecar and before its applications', async () => {
     const world = fakeWorld();
     const init = (name: string): object => ({ name, image: 'app', command: ['init', name] });
     world.apply(
@@ -181,17 +201,14 @@ describe('a Pod', () => {
       }),
     );
     await world.clock.pass(1000);
-    expect(world.processes.all.map((p) => p.program.argv)).toEqual([['init', 'one']]);
+    const begun = (): unknown[] =>
+      world.processes.all.map((p) => p.program.argv.includes('sidecar') || p.program.argv[1]);
+    expect(begun()).toEqual([true, 'one']);
     world.processes.running('init')[0]!.exit(0);
     await world.clock.pass(1000);
     world.processes.running('init')[0]!.exit(0);
     await world.clock.pass(1000);
-    expect(world.processes.all.map((p) => p.program.argv.includes('sidecar') || p.program.argv[1])).toEqual([
-      'one',
-      'two',
-      true,
-      'main.ts',
-    ]);
+    expect(begun()).toEqual([true, 'one', 'two', 'main.ts']);
   });
 });
 

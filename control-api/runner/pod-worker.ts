@@ -1,4 +1,4 @@
-/** One Pod as processes: its sidecar first, then its applications; in the end the other way that loses no request. */
+/** One Pod as processes: its sidecar first, then its init containers, then its applications; in the end the other way that loses no request. */
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
@@ -13,11 +13,16 @@ import type { Event } from './event.ts';
 import type { Gate } from './gate.ts';
 import { untilQuiet, type InFlight } from './in-flight.ts';
 import { PROXY, SKIPPED_INIT } from './inject.ts';
-import type { ContainerSpec, ContainerStatus, Pod } from './object.ts';
+import type { ContainerSpec, ContainerStatus, Pod, PodSpec } from './object.ts';
 import { containerPlan, type PodPlace, type PodSettings } from './pod-plan.ts';
 import { podStatusOf } from './pod-status.ts';
 import type { Spawn } from './process.ts';
 import { implyPorts } from './service-ports.ts';
+
+type Restart = NonNullable<PodSpec['restartPolicy']>;
+
+/** For what a sidecar has still to send when its applications have ended by themselves. */
+const SIDECAR_STOP_MS = 5000;
 
 export type PodTools = {
   readonly store: Store;
@@ -117,35 +122,45 @@ export class PodWorker {
     const place = { ip, apps, sidecar };
     if (this.#ending.signal.aborted) return;
     for (const spec of this.#pod.spec.initContainers ?? [])
-      if (!SKIPPED_INIT.has(spec.name)) this.#init.push(this.#container(spec, place, 'OnFailure'));
+      if (!SKIPPED_INIT.has(spec.name)) this.#init.push(this.#container(spec, place, initRestart(this.#pod, spec)));
     for (const spec of containers) this.#containers.push(this.#container(spec, place));
     this.#show();
+    // What calls out in its first moment must find its sidecar there (pain 1 of every mesh), init containers included.
+    for (const proxy of this.#proxies) await this.#launch(proxy, () => proxy.ready);
     for (const init of this.#init) {
-      await init.run();
       if (this.#ending.signal.aborted) return;
-      if (init.over?.exitCode !== 0) return this.#finish('Failed');
+      if (isSidecar(init)) await this.#launch(init, () => init.started);
+      else await init.run();
+      if (!isSidecar(init) && init.over?.exitCode !== 0) return this.#finish('Failed');
     }
-    await this.#startMain();
+    await this.#startApplications();
   }
 
-  async #startMain(): Promise<void> {
-    const proxies = this.#containers.filter((c) => c.plan.name === PROXY);
-    const apps = this.#containers.filter((c) => c.plan.name !== PROXY);
-    // An application that calls out in its first moment must find its sidecar there (pain 1 of every mesh).
-    for (const proxy of proxies) await this.#launch(proxy, () => proxy.ready);
-    await Promise.all(apps.map((app) => this.#launch(app, () => app.started)));
+  async #startApplications(): Promise<void> {
+    const apps = this.#applications;
+    const runs = await Promise.all(apps.map((app) => this.#launch(app, () => app.started)));
     if (apps.length === 0 || this.#ending.signal.aborted) return;
-    await Promise.all(this.#runs.slice(proxies.length));
-    if (this.#ending.signal.aborted) return;
+    await Promise.all(runs.map(({ run }) => run));
     // Every application has ended for good: a Job is over, and its sidecar with it.
-    this.#finish(apps.every((app) => app.over?.exitCode === 0) ? 'Succeeded' : 'Failed');
+    await this.#finish(apps.every((app) => app.over?.exitCode === 0) ? 'Succeeded' : 'Failed');
   }
 
-  /** Runs a container, and waits until it is up. Only so many start at a time. */
-  async #launch(container: Container, up: () => boolean): Promise<void> {
+  get #proxies(): readonly Container[] {
+    return this.#containers.filter((c) => c.plan.name === PROXY);
+  }
+
+  get #applications(): readonly Container[] {
+    return this.#containers.filter((c) => c.plan.name !== PROXY);
+  }
+
+  /** Runs a container, and waits until it is up: with the promise of its end. Only so many start at a time. */
+  async #launch(container: Container, up: () => boolean): Promise<{ readonly run: Promise<void> }> {
     const { clock, gate } = this.#tools;
     const leave = await gate.enter();
-    if (this.#ending.signal.aborted) return leave();
+    if (this.#ending.signal.aborted) {
+      leave();
+      return { run: Promise.resolve() };
+    }
     const run = container.run();
     this.#runs.push(run);
     const done = run.then(() => true);
@@ -155,6 +170,7 @@ export class PodWorker {
       over = await Promise.race([done, this.#change()]);
     cancel();
     leave();
+    return { run };
   }
 
   /** Resolves with false at the next change of a container, or when the Pod is to end. */
@@ -180,8 +196,9 @@ export class PodWorker {
       return container.stop(left());
     };
     // A late request ends with the sidecar; until then its application must be there to answer it.
-    await Promise.all(this.#containers.filter((c) => c.plan.name === PROXY).map(stop));
-    await Promise.all([...this.#init, ...this.#containers.filter((c) => c.plan.name !== PROXY)].map(stop));
+    await Promise.all(this.#proxies.map(stop));
+    await Promise.all([...this.#init.filter((init) => !isSidecar(init)), ...this.#applications].map(stop));
+    for (const helper of this.#init.filter(isSidecar).reverse()) await stop(helper);
     await this.#begun;
     await Promise.all(this.#runs);
     this.#release();
@@ -191,13 +208,15 @@ export class PodWorker {
     if (withdraw && current?.metadata.uid === this.#pod.metadata.uid) remove(store, current!);
   }
 
-  #finish(over: 'Succeeded' | 'Failed'): void {
+  /** Its sidecars end after its applications, and only then is the Pod over, as with sidecars of Kubernetes' own (KEP-753). */
+  async #finish(over: 'Succeeded' | 'Failed'): Promise<void> {
+    if (this.#ending.signal.aborted) return;
+    await Promise.all([...this.#proxies, ...this.#init.filter(isSidecar)].map((c) => c.stop(SIDECAR_STOP_MS)));
+    if (this.#ending.signal.aborted) return;
     this.#over = over;
+    for (const log of this.#logs.values()) log.end();
+    this.#release();
     this.#show();
-    void Promise.all(this.#containers.map((c) => c.stop(5000))).then(() => {
-      this.#release();
-      this.#show();
-    });
   }
 
   #release(): void {
@@ -214,7 +233,7 @@ export class PodWorker {
     return unique.map((containerPort, i) => ({ containerPort, port: this.#ports[i]! }));
   }
 
-  #container(spec: ContainerSpec, place: PodPlace, restart?: 'OnFailure'): Container {
+  #container(spec: ContainerSpec, place: PodPlace, restart?: Restart): Container {
     const { store, settings, clock, spawn } = this.#tools;
     const { namespace, name } = this.#pod.metadata;
     const plan = containerPlan(settings, store, this.#pod, spec, place, (container, command, timeoutMs) =>
@@ -224,16 +243,13 @@ export class PodWorker {
       clock.now(),
     );
     this.#logs.set(spec.name, log);
-    return new Container(
-      restart === undefined ? plan : { ...plan, restart: this.#pod.spec.restartPolicy === 'Never' ? 'Never' : restart },
-      {
-        clock,
-        spawn,
-        log,
-        event: (type, reason, message) => this.#tools.event(this.#pod, type, reason, message, pathOf(spec.name)),
-        changed: () => this.#show(),
-      },
-    );
+    return new Container(restart === undefined ? plan : { ...plan, restart }, {
+      clock,
+      spawn,
+      log,
+      event: (type, reason, message) => this.#tools.event(this.#pod, type, reason, message, pathOf(spec.name)),
+      changed: () => this.#show(),
+    });
   }
 
   async #execCheck(container: string, command: readonly string[], timeoutMs: number): Promise<string | null> {
@@ -278,6 +294,14 @@ export class PodWorker {
     if (!this.#ending.signal.aborted) mkdirSync(dir, { recursive: true });
     return dir;
   }
+}
+
+/** An init container that is no step but a companion: `restartPolicy: Always`. */
+const isSidecar = (init: Container): boolean => init.plan.restart === 'Always';
+
+function initRestart({ spec }: Pod, { restartPolicy }: ContainerSpec): Restart {
+  if (restartPolicy === 'Always') return 'Always';
+  return spec.restartPolicy === 'Never' ? 'Never' : 'OnFailure';
 }
 
 const pathOf = (container: string): string => `spec.containers{${container}}`;

@@ -37,6 +37,19 @@ describe('a process', () => {
     processes.close();
   });
 
+  test.each([
+    ['NUL byte', { SECRET: 'hidden\0' }],
+    ['value that is too long', { SECRET: 'hidden'.repeat(100_000) }],
+  ])('whose environment has a %s cannot be started, which is said without the value', async (_, bad) => {
+    const processes = realProcesses();
+    const { pid, exited } = processes.spawn({ argv: ['sh', '-c', 'exit 0'], env: { ...env, ...bad }, cwd: '/' });
+    expect([pid, await exited]).toEqual([
+      undefined,
+      { code: 127, signal: null, error: expect.not.stringContaining('hidden') as string },
+    ]);
+    processes.close();
+  });
+
   test('takes what it started in the background with it', async () => {
     const processes = realProcesses();
     const running = processes.spawn({

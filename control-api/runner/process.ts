@@ -1,7 +1,7 @@
 /** Starts programs, each in a process group of its own that never outlives the runner. */
-import { spawn as nodeSpawn, type ChildProcess } from 'node:child_process';
+import { spawn as nodeSpawn, type ChildProcess, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { constants } from 'node:os';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { startReaper } from './reaper.ts';
 
 export type Program = {
@@ -43,7 +43,10 @@ export function realProcesses(): Processes {
     spawn(program) {
       const [file = '', ...args] = program.argv;
       // Detached: a group of its own, so that Ctrl-C in the terminal reaches the runner alone, which then ends them in order.
-      const child = nodeSpawn(file, args, { cwd: program.cwd, env: program.env, stdio: 'pipe', detached: true });
+      const child = spawned(() =>
+        nodeSpawn(file, args, { cwd: program.cwd, env: program.env, stdio: 'pipe', detached: true }),
+      );
+      if (typeof child === 'string') return unstarted(child);
       if (child.pid !== undefined) reaper.watch(child.pid);
       // Writing to a process that has ended is its business, not ours.
       child.stdin.on('error', () => {});
@@ -63,6 +66,24 @@ export function realProcesses(): Processes {
     close: () => reaper.close(),
   };
 }
+
+/** What Node refuses at once (an argument list that is too long, a NUL byte) by its code alone: the message may quote a secret. */
+function spawned(start: () => ChildProcessWithoutNullStreams): ChildProcessWithoutNullStreams | string {
+  try {
+    return start();
+  } catch (error) {
+    return `the program cannot be started (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`;
+  }
+}
+
+const unstarted = (error: string): Running => ({
+  pid: undefined,
+  stdin: new PassThrough(),
+  stdout: Readable.from([]),
+  stderr: Readable.from([]),
+  exited: Promise.resolve({ code: 127, signal: null, error }),
+  signal() {},
+});
 
 function exitOf(child: ChildProcess): Promise<Exit> {
   return new Promise((resolve) => {

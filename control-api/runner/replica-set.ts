@@ -1,15 +1,13 @@
 /** Keeps as many Pods as each ReplicaSet asks for. */
 import type { Store } from '../store.ts';
-import { askToEnd, RUNNER, update } from './author.ts';
+import { askToEnd, update } from './author.ts';
 import { timestamp, type Clock } from './clock.ts';
 import { trueFor } from './condition.ts';
 import type { Event } from './event.ts';
-import { controllerOf, isOver, isReady, isTerminating, ownedBy, type Pod, type ReplicaSet } from './object.ts';
-import { randomSuffix } from './template-hash.ts';
+import { controllerOf, isOver, isReady, isTerminating, type Pod, type ReplicaSet } from './object.ts';
+import { createPod, hasRoom, MOST_PODS } from './pod-template.ts';
 import type { Controller, WorkQueue } from './work-queue.ts';
 
-/** A kubelet's default (--max-pods): a slip of the finger in `kubectl scale` must not take the machine down. */
-const MOST_PODS = 110;
 const RETRY_MS = 5000;
 
 /** `key`: `namespace/name`. */
@@ -37,34 +35,15 @@ export function replicaSetController(store: Store, clock: Clock, queue: WorkQueu
   /** As many as are missing, while the machine has room; what is left over is tried again. */
   function createUpTo(set: ReplicaSet, missing: number): void {
     for (let i = 0; i < missing; i++) {
-      if (store.list('Pod').length >= MOST_PODS) {
+      if (!hasRoom(store)) {
         const message = `${missing - i} pods more are wanted, but this machine runs at most ${MOST_PODS}`;
         event(set, 'Warning', 'FailedCreate', message);
         queue.addAfter(controller, `${set.metadata.namespace}/${set.metadata.name}`, RETRY_MS);
         return;
       }
-      create(set);
+      const name = createPod(store, set, set.spec.template);
+      event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
     }
-  }
-
-  function create(set: ReplicaSet): void {
-    const { template } = set.spec;
-    const name = `${set.metadata.name}-${randomSuffix()}`;
-    const pod = {
-      apiVersion: 'v1',
-      kind: 'Pod',
-      metadata: {
-        ...template.metadata,
-        name,
-        generateName: `${set.metadata.name}-`,
-        namespace: set.metadata.namespace,
-        ownerReferences: [ownedBy(set)],
-      },
-      spec: template.spec,
-      status: { phase: 'Pending', qosClass: 'BestEffort' },
-    };
-    store.put(pod, RUNNER);
-    event(set, 'Normal', 'SuccessfulCreate', `Created pod: ${name}`);
   }
 
   function writeStatus(set: ReplicaSet): void {

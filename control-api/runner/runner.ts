@@ -1,6 +1,7 @@
 /** The local runner of Deployments: a small kubelet with the controllers it needs, over the store. Processes instead of containers. */
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { ALL_OUTBOUND, type OutboundRanges } from '#proxy/istio/interception.ts';
 import type { PodRuntime } from '../pod-runtime.ts';
 import type { Store, StoreEvent } from '../store.ts';
 import { addressPool, type Addresses } from './address.ts';
@@ -13,6 +14,7 @@ import { garbageCollector } from './garbage.ts';
 import { gate } from './gate.ts';
 import { imagesFrom, type Images } from './image.ts';
 import { askSidecar, type InFlight } from './in-flight.ts';
+import { jobController } from './job.ts';
 import { kubelet } from './kubelet.ts';
 import { putMeshObjects, type GatewayPlace } from './mesh-object.ts';
 import { controllerOf, type Pod, type Service } from './object.ts';
@@ -38,6 +40,8 @@ export type RunnerOptions = {
   readonly gateway: GatewayPlace | null;
   /** Flags for every proxy: `--zipkin`, `--tracing` … */
   readonly proxyFlags: readonly string[];
+  /** Which addresses applications reach through their sidecars, where their Pod does not say. Absent: all. */
+  readonly outbound?: OutboundRanges;
   /** Where applications run. */
   readonly cwd: string;
   /** How many Pods start at the same time. */
@@ -66,6 +70,9 @@ export type Runner = {
   stop(graceMs: number): Promise<void>;
 };
 
+/** Kinds whose objects have others go with them. */
+const OWNERS: ReadonlySet<string> = new Set(['Deployment', 'ReplicaSet', 'Job', 'Service']);
+
 /** The image name of this program, as Pods show it. */
 export const PROXY_IMAGE = 'lateen/proxy';
 /**
@@ -92,6 +99,7 @@ export function startRunner(options: RunnerOptions, seams: Partial<Seams> = {}):
     flags,
     images,
     baseEnv: inheritedEnv(),
+    outbound: options.outbound ?? ALL_OUTBOUND,
     cwd,
     probes: seams.probes ?? realProbes,
   };
@@ -112,13 +120,14 @@ export function startRunner(options: RunnerOptions, seams: Partial<Seams> = {}):
   const byKind: Readonly<Record<string, { readonly name: string; reconcile(key: string): void }>> = {
     Deployment: deploymentController(store, clock, queue, event),
     ReplicaSet: replicaSetController(store, clock, queue, event),
+    Job: jobController(store, clock, queue, event),
     Pod: pods.controller,
     Service: serviceController(store),
   };
 
   const unsubscribe = store.subscribe(route);
   putMeshObjects(store, PROXY_IMAGE, options.gateway);
-  for (const kind of ['Deployment', 'ReplicaSet', 'Pod', 'Service']) {
+  for (const kind of ['Deployment', 'ReplicaSet', 'Job', 'Pod', 'Service']) {
     for (const resource of store.list(kind)) route({ type: 'ADDED', resource, before: null, revision: store.revision });
   }
 
@@ -141,8 +150,7 @@ export function startRunner(options: RunnerOptions, seams: Partial<Seams> = {}):
     if (controller !== undefined) queue.add(controller, `${namespace}/${name}`);
     if (kind === 'Service') queue.add(slices, `${namespace}/${name}`);
     if (kind === 'Namespace' && type === 'DELETED') queue.add(garbage, `${name}/*`);
-    if (type === 'DELETED' && (kind === 'Deployment' || kind === 'ReplicaSet' || kind === 'Service'))
-      queue.add(garbage, `${namespace}/${uid}`);
+    if (type === 'DELETED' && OWNERS.has(kind)) queue.add(garbage, `${namespace}/${uid}`);
     const owner = controllerOf(resource);
     const owning = owner === undefined ? undefined : byKind[owner.kind];
     if (owner !== undefined && owning !== undefined) queue.add(owning, `${namespace}/${owner.name}`);
