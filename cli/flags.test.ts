@@ -3,6 +3,7 @@ import {
   appPort,
   bytes,
   count,
+  dnsServer,
   each,
   labels,
   milliseconds,
@@ -32,12 +33,19 @@ describe('values of options', () => {
     [portMap, '80=8080,443=8443', { 80: 8080, 443: 8443 }],
     [appPort, '9080=127.0.0.1:41234', ['9080', { host: '127.0.0.1', port: 41234 }]],
     [appPort, '9080=41234', ['9080', { host: '127.0.0.1', port: 41234 }]],
+    [dnsServer(53), '10.0.0.1', { host: '10.0.0.1', port: 53 }],
+    [dnsServer(53), '10.0.0.1:5353', { host: '10.0.0.1', port: 5353 }],
+    [dnsServer(53), '::1', { host: '::1', port: 53 }],
+    [dnsServer(53), '[::1]:5353', { host: '::1', port: 5353 }],
   ] as const)('%o reads %s', (read, text, expected) => expect(read(text)).toEqual(expected));
 
   test.each([
     [port, '65536'],
     [port, '-1'],
     [port, 'http'],
+    [dnsServer(53), 'ns.example'],
+    [dnsServer(53), '10.0.0.1:'],
+    [dnsServer(53), '10.0.0.1:65536'],
     [count, '0'],
     [wholeNumber, '-1'],
     [bytes, '1.5Gi'],

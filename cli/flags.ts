@@ -1,5 +1,6 @@
 /** Readers of option values that several verbs share. Each says what it expected. */
 import { InvalidArgumentError } from 'commander';
+import { parseAddress, parseCidr } from '#proxy/core/cidr.ts';
 
 /** A TCP port; 0 lets the system choose. */
 export function port(text: string): number {
@@ -84,3 +85,21 @@ export function appPort(text: string): readonly [string, { host: string; port: n
     throw new InvalidArgumentError(`Expected PORT=HOST:PORT such as 9080=127.0.0.1:41234, got "${text}".`);
   return [String(port(from)), { host: host ?? '127.0.0.1', port: port(to) }];
 }
+
+/** `10.0.0.0/8`, `fd00::/8` or one address. */
+export function range(text: string): string {
+  if (parseCidr(text) === null)
+    throw new InvalidArgumentError(`Expected an IP address or a range such as 10.0.0.0/8, got "${text}".`);
+  return text;
+}
+
+/** `127.0.0.1:15053`, `[::1]:15053`, or an address alone, with this port then. */
+export const dnsServer =
+  (otherwise: number) =>
+  (text: string): { host: string; port: number } => {
+    const [, bracketed, plain, number] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(text) ?? [];
+    const host = bracketed ?? plain ?? text;
+    if (parseAddress(host) === null)
+      throw new InvalidArgumentError(`Expected an IP address and a port such as 127.0.0.1:15053, got "${text}".`);
+    return { host, port: number === undefined ? otherwise : port(number) };
+  };

@@ -2,10 +2,11 @@
 import { Command, Option } from 'commander';
 import { boot, type ProxyOptions } from '#proxy/boot.ts';
 import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
+import type { Server } from '#proxy/dns/resolv-conf.ts';
 import type { ProxyNode } from '#proxy/snapshot/node.ts';
 import { CliError } from './cli-error.ts';
 import { addLimitFlags, limitsOf, type LimitFlags } from './limit-flags.ts';
-import { appPort, count, each, labels, milliseconds, percent, port, portMap, url } from './flags.ts';
+import { appPort, count, dnsServer, each, labels, milliseconds, percent, port, portMap, url } from './flags.ts';
 
 type Flags = {
   config?: string;
@@ -19,6 +20,9 @@ type Flags = {
   serviceAccount: string;
   app?: readonly (readonly [string, { host: string; port: number }])[];
   portMap?: Record<string, number>;
+  interceptionMode?: ProxyNode['interception'];
+  dnsCapture?: readonly Server[];
+  dnsUpstream?: readonly Server[];
   outboundPort: number;
   inboundPort: number;
   adminPort: number;
@@ -79,6 +83,22 @@ export function proxyCommand(role: ProxyNode['role']): Command {
       '--app <port=host:port>',
       'where a port of the application really is, such as 9080=127.0.0.1:41234; repeatable',
       each(appPort),
+    );
+    command.addOption(
+      new Option('--interception-mode <mode>', 'REDIRECT: the kernel redirects connections here (lateen iptables)')
+        .choices(['REDIRECT', 'NONE'])
+        .default('NONE'),
+    );
+    command.addOption(
+      new Option('--dns-capture [address:port]', 'answer DNS for names of the mesh here; repeatable')
+        .argParser(each(dnsServer(15053)))
+        .preset('127.0.0.1:15053'),
+    );
+    command.addOption(
+      new Option(
+        '--dns-upstream <address[:port]>',
+        'who knows other names (default: as in resolv.conf); repeatable',
+      ).argParser(each(dnsServer(53))),
     );
   }
   return addLimitFlags(addRuntimeFlags(command)).action((flags: Flags) => runProxy(role, flags));
@@ -177,8 +197,15 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
     appMetrics: flags.appMetrics ?? null,
     drainMs: flags.drain,
     limits: limitsOf(flags),
+    ...dnsOf(flags),
     handover: flags.handover === undefined ? null : { dir: flags.handover, takeover: flags.takeover === true },
   };
+}
+
+function dnsOf({ dnsCapture: listen, dnsUpstream: upstreams }: Flags): Pick<ProxyOptions, 'dns'> {
+  if (listen === undefined && upstreams !== undefined)
+    throw new CliError('--dns-upstream needs --dns-capture: nothing is asked otherwise.', { exitCode: 2 });
+  return listen === undefined ? {} : { dns: { listen, ...(upstreams === undefined ? {} : { upstreams }) } };
 }
 
 function nodeOf(role: ProxyNode['role'], flags: Flags): ProxyNode {
@@ -203,6 +230,7 @@ function nodeOf(role: ProxyNode['role'], flags: Flags): ProxyNode {
     rootNamespace: 'istio-system',
     portMap: flags.portMap ?? {},
     ...(flags.bind === undefined ? {} : { bind: flags.bind }),
+    interception: flags.interceptionMode ?? 'NONE',
     appPorts: Object.fromEntries(flags.app ?? []),
   };
 }

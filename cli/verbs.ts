@@ -26,11 +26,19 @@ export const VERBS = {
     summary: 'put resources back to what they were at a revision',
     load: () => import('./rollback.ts'),
   },
+  egress: {
+    summary: 'show what leaves the mesh or is kept from it, and propose ServiceEntries for it',
+    load: () => import('./egress.ts'),
+  },
   explain: {
     summary: 'say what became of one request, proxy by proxy, and why',
     load: () => import('./explain.ts'),
   },
   sidecar: { summary: 'run one sidecar proxy', load: () => import('./sidecar.ts') },
+  iptables: {
+    summary: 'redirect the connections of a network namespace to its sidecar',
+    load: () => import('./iptables.ts'),
+  },
   gateway: { summary: 'run one gateway proxy', load: () => import('./gateway.ts') },
   control: { summary: 'run the control API alone', load: () => import('./control.ts') },
   bookinfo: { summary: 'run one service of the BookInfo sample', load: () => import('./bookinfo.ts') },

@@ -3,9 +3,11 @@ import type { FastifyRequest } from 'fastify';
 import type { Problem } from '#proxy/istio/problem.ts';
 import type { ResourceSet } from '#proxy/istio/resource.ts';
 import { meshResources } from './admit.ts';
+import { egressRoutes } from './egress.ts';
 import { decodeBody } from './kube/body.ts';
 import { badRequest } from './kube/status-error.ts';
 import { warningHeader } from './kube/warning.ts';
+import type { Change } from './journal.ts';
 import type { HistoryStore } from './open-store.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import { rollback } from './rollback.ts';
@@ -47,6 +49,7 @@ export function lateenRoutes(context: LateenContext): readonly Route[] {
         return { problems: problems.filter((p) => namespace === undefined || p.resource?.namespace === namespace) };
       },
     },
+    ...egressRoutes(store),
     { method: 'GET', path: '/lateen/v1/problems', handler: () => ({ problems: problems() }) },
     {
       method: 'GET',
@@ -54,7 +57,7 @@ export function lateenRoutes(context: LateenContext): readonly Route[] {
       handler: (request) => {
         const { limit, by, ...filter } = queryOf(request);
         const changes = store.history({ ...filter, people: isPeople(by), ...limitOf(limit) });
-        return { revision: store.revision, changes };
+        return { revision: store.revision, changes: changes.map(withoutSecrets) };
       },
     },
     {
@@ -70,6 +73,18 @@ export function lateenRoutes(context: LateenContext): readonly Route[] {
       },
     },
   ];
+}
+
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** A history is printed, kept and mailed; what a Secret holds is asked for by its name. */
+function withoutSecrets(change: Change): Change {
+  if (change.kind !== 'Secret' || change.resource === null) return change;
+  const { metadata, ...rest } = change.resource;
+  const { [LAST_APPLIED]: _, ...annotations } = metadata.annotations ?? {};
+  const keys = Object.keys((rest['data'] as object | undefined) ?? {});
+  const data = Object.fromEntries(keys.map((key) => [key, '***']));
+  return { ...change, resource: { ...rest, metadata: { ...metadata, annotations }, data } };
 }
 
 const QUERY = ['kind', 'namespace', 'name', 'limit', 'by'] as const;

@@ -12,7 +12,7 @@ export function proxyRoutes(proxies: Proxies): readonly Route[] {
       method: 'GET',
       path: '/lateen/v1/config',
       handler: (request, reply) => {
-        const id = checked((request.query as { proxy?: unknown }).proxy);
+        const id = checkedProxy((request.query as { proxy?: unknown }).proxy);
         sendStream(reply, 'application/x-ndjson', (sink) => proxies.connect(id, sink));
       },
     },
@@ -20,7 +20,7 @@ export function proxyRoutes(proxies: Proxies): readonly Route[] {
       method: 'PUT',
       path: '/lateen/v1/proxies/:proxy',
       handler: (request, reply) => {
-        const id = checked((request.params as { proxy: string }).proxy);
+        const id = checkedProxy((request.params as { proxy: string }).proxy);
         proxies.report(id, reportOf(request));
         return reply.send({});
       },
@@ -32,7 +32,8 @@ export function proxyRoutes(proxies: Proxies): readonly Route[] {
 const reportOf = (request: FastifyRequest): ReturnType<typeof readReport> =>
   readReport(bytesOf(request), request.headers['content-type']);
 
-function checked(id: unknown): string {
+/** An id of a proxy: `<pod>.<namespace>`. Throws BadRequest. */
+export function checkedProxy(id: unknown): string {
   if (typeof id === 'string' && /^[a-z0-9]([a-z0-9.-]{0,400})\.[a-z0-9-]{1,63}$/.test(id)) return id;
   throw badRequest(`proxy: expected POD.NAMESPACE, got ${JSON.stringify(id)?.slice(0, 200)}`);
 }

@@ -7,6 +7,9 @@ import type { AdminContext, LogLevel } from './admin/context.ts';
 import { DEFAULT_NAMESPACE, type MeshSettings } from './compile/defaults.ts';
 import { describeDiff, diffSnapshots } from './compile/diff.ts';
 import { SeriesReader } from './core/registry.ts';
+import type { Server } from './dns/resolv-conf.ts';
+import { DnsServer } from './dns/server.ts';
+import { exposeDnsStats } from './dns/stats.ts';
 import type { Problem } from './istio/problem.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from './listener/limits.ts';
 import type { BindProblem } from './listener/listeners.ts';
@@ -17,6 +20,7 @@ import { Applier, type Applied } from './sources/apply.ts';
 import { ControlApiSource } from './sources/control-api.ts';
 import { FileSource } from './sources/file.ts';
 import type { Source } from './sources/source.ts';
+import { EgressBook } from './telemetry/egress-book.ts';
 import { exposeLoad, loadStats } from './telemetry/overload-metrics.ts';
 import { createExposition } from './telemetry/prometheus.ts';
 import { startHandover, type Handover } from './handover.ts';
@@ -52,6 +56,8 @@ export type ProxyOptions = {
   readonly drainMs: number;
   /** Where proxies meet that take over from each other; null: nowhere. */
   readonly handover: { readonly dir: string; readonly takeover: boolean } | null;
+  /** DNS capture: where it listens, and whom it asks instead of the name servers of resolv.conf. Absent: off. */
+  readonly dns?: { readonly listen: readonly Server[]; readonly upstreams?: readonly Server[] };
   /** Towards clients; without it, those of a sidecar. */
   readonly limits?: ListenerLimits;
 };
@@ -65,6 +71,8 @@ export type Proxy = {
 
 /** Without an answer of the control API for so long, a proxy starts on what it ran last. */
 const RESTORE_AFTER_MS = 2000;
+/** For what the control API is told last, ms. */
+const LAST_WORDS_MS = 1000;
 /** A proxy that takes over and is not ready by then shows its admin pages all the same, ms. */
 const SUCCEED_WITHIN_MS = 5000;
 
@@ -72,7 +80,7 @@ export const VERSION = (
   JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
 ).version;
 
-/** Rejects when an admin port cannot be bound. */
+/** Rejects when an admin port or that of DNS cannot be bound. */
 export async function boot(options: ProxyOptions): Promise<Proxy> {
   const proxy = new Main(options);
   await proxy.start();
@@ -86,6 +94,7 @@ class Main implements Proxy {
   readonly #reader = new SeriesReader();
   readonly #exposition = createExposition(this.#reader, VERSION);
   readonly #spans;
+  readonly #egress: EgressBook;
   readonly #limits: ListenerLimits;
   readonly #workers: Workers;
   readonly #collector = new Collector();
@@ -95,6 +104,7 @@ class Main implements Proxy {
   readonly #startedAt = Date.now();
   readonly #bindProblems = new Map<string, BindProblem>();
   #admin: AdminServers | null = null;
+  #dns: DnsServer | null = null;
   #handover: Handover | null = null;
   #becomeReady: () => void = () => undefined;
   /** A first configuration is in force. */
@@ -137,6 +147,7 @@ class Main implements Proxy {
         onBindRecovered: (listener) => this.#onBindRecovered(listener),
         onAnnouncement: (worker, announcement) => this.#reader.accept(worker, announcement),
         onSpans: (batch) => this.#spans.push(batch),
+        onEgress: (rows) => this.#egress.add(rows),
         onGone: (worker) => this.#reader.retire(worker),
         onWarning: (message) => this.#log.warn(message),
         onCrash: (error) => this.#log.error(error, 'a worker thread crashed; another takes its place'),
@@ -154,6 +165,12 @@ class Main implements Proxy {
     const { source, node } = options;
     this.#control =
       source.kind === 'control-api' ? new ControlApiSource(source.url, `${node.name}.${node.namespace}`, log) : null;
+    const control = this.#control;
+    this.#egress = new EgressBook({
+      workload: node.workload,
+      run: `${this.#startedAt}-${process.pid}`,
+      send: control === null ? null : (report) => control.tell('egress', report),
+    });
     this.#source = this.#control ?? new FileSource(source.kind === 'files' ? source.dir : '', DEFAULT_NAMESPACE, log);
   }
 
@@ -161,6 +178,7 @@ class Main implements Proxy {
     const { ports, node, appMetrics, handover } = this.#options;
     if (handover !== null) await this.#meet(handover);
     const bind = (port: number, host = node.ip): Bind | null => (port === 0 ? null : { host, port });
+    await this.#startDns();
     this.#source.start((update) => this.#applier.onUpdate(update));
     if (this.#control !== null) this.#restore = setTimeout(() => this.#restoreLastGood(), RESTORE_AFTER_MS);
     process.on('SIGUSR1', this.#reopen);
@@ -192,6 +210,17 @@ class Main implements Proxy {
     this.#workers.adopt(this.#handover.adopted);
   }
 
+  /** Before any configuration comes, so that the first one is answered from. */
+  async #startDns(): Promise<void> {
+    const { dns, handover } = this.#options;
+    if (dns === undefined) return;
+    this.#dns = await DnsServer.start(
+      { ...dns, shared: handover !== null && process.platform === 'linux' },
+      exposeDnsStats(this.#exposition.registry),
+      (level, message) => this.#log[level](message),
+    );
+  }
+
   async #succeed(): Promise<void> {
     this.#handover?.serving((await this.#workers.sockets()).taken);
   }
@@ -209,14 +238,26 @@ class Main implements Proxy {
     this.#log.info('draining');
     if (this.#restore !== null) clearTimeout(this.#restore);
     process.off('SIGUSR1', this.#reopen);
+    await Promise.race([this.#tellEgress(), pause(LAST_WORDS_MS, null, { ref: false })]);
     this.#source.close();
     const handedOver = this.#handover?.handedOver() ?? false;
     // Who asks there means the successor now.
-    if (handedOver) await this.#admin?.close();
+    if (handedOver) {
+      this.#dns?.close();
+      await this.#admin?.close();
+    }
     await this.#workers.drain(this.#options.drainMs, handedOver);
+    this.#dns?.close();
     this.#handover?.close();
     await this.#spans.close();
     await this.#admin?.close();
+  }
+
+  /** A job may be over before its proxy has said what it was refused. */
+  async #tellEgress(): Promise<void> {
+    if (this.#control === null) return;
+    await this.#workers.egress();
+    await this.#egress.close();
   }
 
   #publish(applied: Applied, snapshot: Snapshot | null): void {
@@ -228,6 +269,7 @@ class Main implements Proxy {
     }
     this.#logProblems(applied.problems);
     this.#workers.publish(snapshot, applied.discovery);
+    this.#dns?.setNames(applied.names);
     this.#collector.afterWork();
   }
 
@@ -300,6 +342,10 @@ class Main implements Proxy {
       state: () => (this.#draining !== null ? 'DRAINING' : this.#isReady ? 'LIVE' : 'INITIALIZING'),
       notReady,
       clusters: () => this.#workers.clusters(),
+      egress: async () => {
+        await this.#workers.egress();
+        return this.#egress.rows();
+      },
       limits: this.#limits,
       load: () => loadStats(this.#workers.load),
       exposition: this.#exposition,

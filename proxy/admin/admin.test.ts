@@ -9,6 +9,7 @@ import { LiveCluster } from '../live/cluster.ts';
 import { LiveEndpoint } from '../live/endpoint.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { EgressRow } from '../telemetry/egress-sightings.ts';
 import { createExposition } from '../telemetry/prometheus.ts';
 import { startAdmin, type AdminServers, type Bind } from './admin.ts';
 import { clusterStates } from './cluster-state.ts';
@@ -57,6 +58,7 @@ async function serving(change: Partial<AdminContext> = {}, appMetrics: string | 
     state: () => 'LIVE',
     notReady: () => [],
     clusters: () => Promise.resolve([clusterStates([live]), clusterStates([live])]),
+    egress: () => Promise.resolve([]),
     limits: { maxConnections: 5 },
     load: () => [{ name: 'overload.envoy.resource_monitors.fixed_heap.pressure', value: 7 }],
     exposition: createExposition(reader, '1.0.0', false),
@@ -144,6 +146,14 @@ describe('admin port', () => {
     assert.equal((await ask(proxy.servers.admin, '/listeners')).text, 'outbound_15001::127.1.0.1:15001\n');
     assert.match((await ask(proxy.servers.admin, '/help')).text, /\/quitquitquit \(POST\)/);
     assert.match((await ask(proxy.servers.admin, '/')).text, /<a href="clusters">/);
+  });
+
+  test('shows what left the mesh, with times that people read', async () => {
+    const row = { verdict: 'blocked', host: 'api.example.com', firstSeen: 0, lastSeen: 1500 } as unknown as EgressRow;
+    await using proxy = await serving({ egress: () => Promise.resolve([row]) });
+    const { egress } = JSON.parse((await ask(proxy.servers.admin, '/egress')).text) as { egress: object[] };
+    const times = { firstSeen: '1970-01-01T00:00:00.000Z', lastSeen: '1970-01-01T00:00:01.500Z' };
+    assert.deepEqual(egress, [{ ...row, ...times }]);
   });
 
   test('sets the log level, in the names of Envoy too, and refuses others', async () => {

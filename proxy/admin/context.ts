@@ -1,6 +1,7 @@
 /** What the admin servers must be given: the proxy as seen from outside. */
 import type { Discovery } from '../snapshot/endpoints.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
+import type { EgressRow } from '../telemetry/egress-sightings.ts';
 import type { Exposition } from '../telemetry/prometheus.ts';
 import type { ClusterState } from './cluster-state.ts';
 
@@ -25,6 +26,8 @@ export type AdminContext = {
   notReady(): readonly string[];
   /** Asked of every worker: one list for each. */
   clusters(): Promise<readonly (readonly ClusterState[])[]>;
+  /** Traffic of this proxy that left the mesh, or was kept from it, the latest first. */
+  egress(): Promise<readonly EgressRow[]>;
   /** Towards clients, as they are in force. */
   readonly limits: Readonly<Record<string, unknown>>;
   /** Pressures and actions of the overload monitor, under Envoy's names. */

@@ -15,6 +15,7 @@ export function envoyRoutes(context: AdminContext): ReadonlyMap<string, AdminRou
   const routes: ReadonlyMap<string, AdminRoute> = new Map<string, AdminRoute>([
     ['/', get('this list, as a page', () => index(routes))],
     ['/help', get('this list', () => help(routes))],
+    ['/egress', get('what left the mesh, or was kept from it', () => egress(context))],
     ['/clusters', get('endpoints and their counters (?format=json)', (ask) => clusters(context, ask))],
     ['/config_dump', get('the configuration in force (?resource=listeners)', (ask) => configDump(context, ask))],
     ['/listeners', get('listeners and their addresses (?format=json)', (ask) => listeners(context, ask))],
@@ -69,6 +70,15 @@ function listeners(context: AdminContext, { query }: Ask): Answer {
     });
   }
   return text(bound.map(({ name, address, port }) => `${name}::${address}:${port}\n`).join(''));
+}
+
+/** No path of Envoy's. Times as ISO 8601. */
+async function egress(context: AdminContext): Promise<Answer> {
+  const rows = await context.egress();
+  const iso = (ms: number): string => new Date(ms).toISOString();
+  return json({
+    egress: rows.map((row) => ({ ...row, firstSeen: iso(row.firstSeen), lastSeen: iso(row.lastSeen) })),
+  });
 }
 
 function serverInfo(context: AdminContext): Answer {

@@ -14,7 +14,9 @@ const CONNECTION: Connection = {
   remotePort: 1,
   localAddress: '127.0.0.1',
   localPort: 2,
+  redirected: false,
   peer: null,
+  serverName: '',
 };
 
 type Sent = { status: number; headers: readonly string[]; body: string; ended: boolean };

@@ -110,7 +110,7 @@ function reasonFor(failure: Failure, x: Exchange): string {
     case 'per-try-timeout':
       return `no answer from ${where} within ${x.route?.retry?.perTryTimeout ?? 0} ms a try${rule}`;
     case 'blocked-egress':
-      return `${failure.host} is not in the registry and the outbound policy is REGISTRY_ONLY: a ServiceEntry would allow it`;
+      return `${failure.host} is not in the registry and the outbound policy is REGISTRY_ONLY: a ServiceEntry would allow it (./lateen egress --propose shows one)`;
     case 'loop':
       return `${x.authority} leads back to this proxy`;
     case 'overloaded':

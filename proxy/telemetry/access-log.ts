@@ -67,7 +67,7 @@ export function accessLine(x: Exchange, configVersion: string, clock: WallClock)
   const forwarded = get(headers, 'x-forwarded-for');
   return (
     `{"start_time":"${clock.iso(x.startMs)}${route(x.route?.name)}${requestLine(x)},"response_code":${x.status}` +
-    (x.flags === '' ? details(x.details) : flagged(x)) +
+    (x.opaque ? ended(x) : x.flags === '' ? details(x.details) : flagged(x)) +
     `${x.bytesReceived},"bytes_sent":${x.bytesSent},"duration":${wholeMs(x.startMs, x.endMs)}` +
     (x.sentMs > 0 && x.headMs > 0
       ? `,"upstream_service_time":"${wholeMs(x.sentMs, x.headMs)}"`
@@ -80,6 +80,7 @@ export function accessLine(x: Exchange, configVersion: string, clock: WallClock)
     upstreamCluster(x.cluster?.settings.name) +
     (x.upstreamLocal === '' ? 'null' : `"${x.upstreamLocal}"`) +
     downstream(x.connection) +
+    (x.connection.serverName === '' ? 'null' : jsonString(x.connection.serverName, NAME)) +
     why(x) +
     (x.trace === null ? ',"trace_id":null' : `,"trace_id":"${x.trace.traceId}"`) +
     configuration(configVersion)
@@ -98,6 +99,11 @@ function requestLine(x: Exchange): string {
 function flagged(x: Exchange): string {
   return `,"response_flags":${jsonString(x.flags, NAME)},"response_code_details":${jsonOrNull(x.details, SENTENCE)}${TERMINATION_AND_BYTES}`;
 }
+
+/** A connection has no response; how it ended is told instead. */
+const ended = (x: Exchange): string =>
+  `,"response_flags":"${x.flags === '' ? '-' : x.flags}","response_code_details":null` +
+  `,"connection_termination_details":${jsonOrNull(x.details, SENTENCE)},"bytes_received":`;
 
 function why({ transportFailure, reason, decidedBy }: Exchange): string {
   if (transportFailure === '' && reason === '' && decidedBy === null) {
@@ -119,7 +125,7 @@ function downstream(connection: Connection): string {
     const { localAddress, localPort, remoteAddress, remotePort } = connection;
     text =
       `,"downstream_local_address":"${address(localAddress, localPort)}"` +
-      `,"downstream_remote_address":"${address(remoteAddress, remotePort)}","requested_server_name":null`;
+      `,"downstream_remote_address":"${address(remoteAddress, remotePort)}","requested_server_name":`;
     connections.set(connection, text);
   }
   return text;

@@ -328,12 +328,18 @@ describe("Istio's TCP metrics", () => {
   test('a connection is counted when it opens, while bytes pass, and when it closes', () => {
     const { tcp, series } = metrics();
     const mysql = liveCluster('outbound|3306||mysql.default.svc.cluster.local', 'mysql');
-    const connection = tcp({ direction: 'outbound', peer: null, cluster: mysql, endpoint: liveEndpoint(null) });
+    const connection = tcp({
+      direction: 'outbound',
+      peer: null,
+      cluster: mysql,
+      endpoint: liveEndpoint(null),
+      asked: '',
+    });
     connection.opened();
     connection.bytes(100, 20);
     connection.bytes(11, 0);
     connection.closed();
-    tcp({ direction: 'outbound', peer: null, cluster: mysql, endpoint: null }).closed('UF');
+    tcp({ direction: 'outbound', peer: null, cluster: mysql, endpoint: null, asked: '' }).closed('UF');
 
     const opened = series('istio_tcp_connections_opened_total');
     assert.deepEqual(Object.keys(opened[0]!.labels).slice(20), [

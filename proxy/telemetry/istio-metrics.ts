@@ -95,12 +95,16 @@ export function createIstioMetrics(
     const cluster = x.cluster?.settings ?? null;
     return {
       cluster: cluster === null && x.direction === 'inbound' ? inboundCluster(x.connection.localPort) : cluster,
-      route: x.route?.name ?? '',
+      route: x.route?.name ?? (isRefusedConnect(x) ? 'block_all' : ''),
       // Only a sidecar's own app may name a service by its Host; what comes from outside must not make labels.
       authority: x.direction === 'outbound' ? x.authority : '',
     };
   }
 }
+
+/** REGISTRY_ONLY refuses a CONNECT before there is a route; it counts as what `block_all` refuses. */
+const isRefusedConnect = ({ method, cluster, details }: Exchange): boolean =>
+  method === 'CONNECT' && cluster === null && details === 'direct_response';
 
 /** The series of one pair of parties, by how requests ended. */
 class Outcomes {

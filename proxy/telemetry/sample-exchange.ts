@@ -22,7 +22,15 @@ export function workload(app: string, version: string, ip: string): Workload {
 }
 
 export function proxyNode(of: Workload, role: ProxyNode['role'] = 'sidecar'): ProxyNode {
-  return { ...of, role, trustDomain: 'cluster.local', rootNamespace: 'istio-system', portMap: {}, appPorts: {} };
+  return {
+    ...of,
+    role,
+    interception: 'NONE',
+    trustDomain: 'cluster.local',
+    rootNamespace: 'istio-system',
+    portMap: {},
+    appPorts: {},
+  };
 }
 
 /** `service` null: a passthrough cluster. */
@@ -42,6 +50,12 @@ export function liveCluster(
     connectTimeout: ms(10_000),
     idleTimeout: ms(3_600_000),
     tcpIdleTimeout: ms(3_600_000),
+    maxConnectionDuration: ms(0),
+    keepAlive: null,
+    sourceAddress: null,
+    proxyProtocol: null,
+    tunnel: null,
+    mayPointInside: true,
     maxConnections: 1024,
     maxPendingRequests: 1024,
     maxRequests: 1024,
@@ -83,7 +97,9 @@ export function exchange(direction: Direction, peer: Workload | null = null): Ex
       remotePort: 40_000,
       localAddress: '127.1.0.3',
       localPort: direction === 'inbound' ? 9080 : 15_001,
+      redirected: false,
       peer,
+      serverName: '',
     },
     direction,
   );

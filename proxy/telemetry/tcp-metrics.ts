@@ -16,12 +16,21 @@ export type TcpFacts = {
   readonly cluster: LiveCluster | null;
   /** Null: nobody could be reached. */
   readonly endpoint: LiveEndpoint | null;
+  /** `address:port` or `name:port` that the client asked for: what there is to call a destination of no service. */
+  readonly asked: string;
 };
+
+/** Addresses nobody declared that are named in labels. Those after them have no name. */
+const MAX_NAMED = 100;
 
 /** Returns what makes the series object of one connection. It never throws. */
 export function createTcpMetrics(writer: SeriesWriter, node: ProxyNode): (facts: TcpFacts) => TcpSeries {
-  return ({ direction, peer, cluster, endpoint }) => {
-    const to = { cluster: cluster?.settings ?? null, route: '', authority: '' };
+  const named = new Set<string>();
+  return ({ direction, peer, cluster, endpoint, asked }) => {
+    const known = direction !== 'outbound' || cluster?.settings.service || named.has(asked);
+    if (!known && named.size < MAX_NAMED) named.add(asked);
+    const authority = direction === 'outbound' && named.has(asked) ? asked : '';
+    const to = { cluster: cluster?.settings ?? null, route: '', authority };
     const inbound = direction === 'inbound';
     const parties = inbound ? inboundParties(node, peer, to) : outboundParties(node, endpoint?.workload ?? null, to);
     return new TcpSeries(writer, parties, inbound ? 'none' : 'unknown');
