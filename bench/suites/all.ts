@@ -8,6 +8,7 @@ import { LATENCY } from './latency.ts';
 import { MEMORY } from './memory.ts';
 import { ROUTES } from './routes.ts';
 import type { Suite } from './suite.ts';
+import { TCP } from './tcp.ts';
 import { WORKERS } from './workers.ts';
 
 /** Data goes from `run` to `section` and `plots` of the same suite only. */
@@ -21,6 +22,7 @@ export const SUITES: readonly AnySuite[] = [
   ROUTES,
   CONNECTIONS,
   BODIES,
+  TCP,
   WORKERS,
   MEMORY,
   FEATURES_SUITE,

@@ -9,7 +9,11 @@ export const FULL: Job = {
   weights: true,
   log: true,
   tracing: 1,
+  opaque: false,
 };
+
+/** Bytes are relayed, and not read. */
+export const OPAQUE: Job = { ...PLAIN, opaque: true, log: true };
 
 /** The caller's sidecar: routes, headers, log, metrics, traces; Istio applies policies at the callee. */
 export const CLIENT: Job = { ...FULL, authz: false };

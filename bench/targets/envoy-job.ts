@@ -17,13 +17,23 @@ export function envoyJob(job: Job, place: EnvoyPlace, { origin, collector }: Job
         {
           name: 'in',
           address: at({ host: place.address, port: place.port }),
-          filter_chains: [{ filters: [manager(job, accessLog)] }],
+          filter_chains: [{ filters: [job.opaque ? relay(accessLog) : manager(job, accessLog)] }],
         },
       ],
       clusters: job.tracing === null ? clusters : [...clusters, cluster('zipkin', collector)],
     },
   });
 }
+
+const relay = (accessLog: string): object => ({
+  name: 'envoy.filters.network.tcp_proxy',
+  typed_config: {
+    '@type': `${TYPE}.network.tcp_proxy.v3.TcpProxy`,
+    stat_prefix: 'in',
+    cluster: 'origin',
+    access_log: [fileLog(accessLog)],
+  },
+});
 
 function manager(job: Job, accessLog: string): object {
   return {

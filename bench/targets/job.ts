@@ -24,6 +24,8 @@ export type Job = {
   readonly log: boolean;
   /** Percent of requests that start a trace; null: no tracing at all. */
   readonly tracing: number | null;
+  /** It relays bytes to the origin, whatever they say; hosts and all that is about requests are left out. */
+  readonly opaque: boolean;
 };
 
 /** Which request finds which route. */
@@ -40,6 +42,7 @@ export const PLAIN: Job = {
   weights: false,
   log: false,
   tracing: null,
+  opaque: false,
 };
 
 /** A route by a header, then the rest, as BookInfo's reviews. */

@@ -6,18 +6,32 @@ const NETWORKING = 'networking.istio.io/v1';
 
 /** Documents for one file. Destination of all routes is one ServiceEntry at `origin`. */
 export function lateenJob(job: Job, origin: Place): string {
-  return [GATEWAY, serviceEntry(job, origin), ...destinationRules(job), ...virtualServices(job), ...policies(job)]
+  const rules = job.opaque ? [RELAY] : virtualServices(job);
+  return [gateway(job), serviceEntry(job, origin), ...destinationRules(job), ...rules, ...policies(job)]
     .map((resource) => JSON.stringify(resource))
     .join('\n---\n');
 }
 
-const GATEWAY = {
+const protocolOf = ({ opaque }: Job): string => (opaque ? 'TCP' : 'HTTP');
+
+const gateway = (job: Job): object => ({
   apiVersion: NETWORKING,
   kind: 'Gateway',
   metadata: { name: 'bench', namespace: 'default' },
   spec: {
     selector: { istio: 'ingressgateway' },
-    servers: [{ port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] }],
+    servers: [{ port: { number: 80, name: 'in', protocol: protocolOf(job) }, hosts: ['*'] }],
+  },
+});
+
+const RELAY = {
+  apiVersion: NETWORKING,
+  kind: 'VirtualService',
+  metadata: { name: 'relay', namespace: 'default' },
+  spec: {
+    hosts: ['*'],
+    gateways: ['bench'],
+    tcp: [{ route: [{ destination: { host: 'origin.bench', port: { number: 80 } } }] }],
   },
 };
 
@@ -33,10 +47,10 @@ function serviceEntry(job: Job, origin: Place): object {
     metadata: { name: 'origin', namespace: 'default' },
     spec: {
       // A sidecar serves hosts that exist; a gateway's VirtualServices make their own. (Istio allows 256 hosts in one ServiceEntry.)
-      hosts: ['origin.bench', ...(job.hosts.length === 1 ? job.hosts.map(({ name }) => name) : [])],
+      hosts: ['origin.bench', ...(job.hosts.length === 1 && !job.opaque ? job.hosts.map(({ name }) => name) : [])],
       location: 'MESH_INTERNAL',
       resolution: 'STATIC',
-      ports: [{ number: 80, name: 'http', protocol: 'HTTP' }],
+      ports: [{ number: 80, name: 'http', protocol: protocolOf(job) }],
       endpoints: job.weights ? [endpoint('v1'), endpoint('v3')] : [endpoint('v1')],
     },
   };
