@@ -2,7 +2,13 @@
 import { startService, type Env, type Handler } from './service.ts';
 import { wholeNumber } from './whole-number.ts';
 
-export type Program = { readonly name: string; readonly handle: Handler; readonly keepAliveMs: number };
+export type Program = {
+  readonly name: string;
+  readonly handle: Handler;
+  readonly keepAliveMs: number;
+  /** Called when the last request has been answered. */
+  readonly close?: () => void;
+};
 
 /**
  * Serves until SIGTERM or SIGINT (or, with LATEEN_PARENT_PIPE=1, until the pipe on stdin closes because the parent died),
@@ -25,11 +31,13 @@ export async function run(program: Program, env: Env, argv: readonly string[]): 
   process.stdout.write(`${JSON.stringify({ service: service.name, listening: service.url })}\n`);
   await stop.requested;
   await service.close();
+  program.close?.();
   stop.forget();
   return 0;
 }
 
-function stopSignal(env: Env): { requested: Promise<void>; forget(): void } {
+/** Resolves on SIGTERM, SIGINT or the end of the parent's pipe; `forget` lets the process end by itself. */
+export function stopSignal(env: Env): { requested: Promise<void>; forget(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const stop = (): void => resolve();
   process.on('SIGTERM', stop).on('SIGINT', stop);

@@ -25,6 +25,8 @@ export type Reply = {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
+  /** What went wrong behind the answer: for the log alone. */
+  readonly problem?: string;
 };
 
 export type Handler = (request: AppRequest) => Reply | Promise<Reply>;
@@ -146,6 +148,7 @@ async function serve(
       traceId: incoming.headers['x-b3-traceid'],
       user: incoming.headers['end-user'],
       ...(error === undefined ? {} : { error: error instanceof Error ? error.message : 'unknown' }),
+      ...(reply.problem === undefined ? {} : { problem: reply.problem }),
     }),
   );
 }

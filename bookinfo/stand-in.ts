@@ -19,10 +19,10 @@ export function at(part: 'details' | 'reviews' | 'ratings', url: string): Env {
   return { [`${part.toUpperCase()}_HOSTNAME`]: hostname, [`${part.toUpperCase()}_SERVICE_PORT`]: port };
 }
 
-/** A port of 127.0.0.1 on which nobody listens. */
-export async function unusedPort(): Promise<number> {
+/** A port on which nobody listens. */
+export async function unusedPort(host = '127.0.0.1'): Promise<number> {
   const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
   const { port } = server.address() as AddressInfo;
   await new Promise((resolve) => server.close(resolve));
   return port;

@@ -1,19 +1,25 @@
-/** Details: facts about a book. v1 knows them by heart, v2 asks Google Books, outside the mesh. */
+/** Details: facts about a book. v1 knows them by heart or, with MYSQL_DB_HOST, reads them from MySQL; v2 asks Google Books. */
+import type { Database } from '../mysql/database.ts';
+import { databaseOf } from '../mysql/of-env.ts';
 import { caller, type Caller } from '../outgoing.ts';
 import { verbatim } from '../propagation.ts';
 import { run } from '../run.ts';
 import { json, type Env, type Handler } from '../service.ts';
+import { detailsFrom } from './from-mysql.ts';
 
 export const KEEP_ALIVE_MS = 30_000;
 
 /** Serves until it is told to stop; resolves with the exit code. See `run` for PORT and its companions. */
-export const main = (env: Env, argv: readonly string[]): Promise<number> =>
-  run({ name: 'details', handle: details(env), keepAliveMs: KEEP_ALIVE_MS }, env, argv);
+export function main(env: Env, argv: readonly string[]): Promise<number> {
+  const database = databaseOf(env);
+  const close = (): void => database?.close();
+  return run({ name: 'details', handle: details(env, database), keepAliveMs: KEEP_ALIVE_MS, close }, env, argv);
+}
 
 const EXTERNAL_TIMEOUT_MS = 5_000;
 
 /** ENABLE_EXTERNAL_BOOK_SERVICE=true makes it v2; DO_NOT_ENCRYPT=true leaves the encryption of that call to the mesh. */
-export function details(env: Env): Handler {
+export function details(env: Env, database: Database | null = databaseOf(env)): Handler {
   const external = env['ENABLE_EXTERNAL_BOOK_SERVICE'] === 'true';
   const scheme = env['DO_NOT_ENCRYPT'] === 'true' ? 'http' : 'https';
   const call = caller(env);
@@ -27,7 +33,7 @@ export function details(env: Env): Handler {
     const id = Number(segment[1]);
     if (!/^-?\d+$/.test(segment[1] ?? '') || !Number.isSafeInteger(id))
       return json(400, { error: 'please provide numeric product id' });
-    if (!external) return json(200, { id, ...KNOWN });
+    if (!external) return database === null ? json(200, { id, ...KNOWN }) : await detailsFrom(database, id);
     try {
       return json(200, { id, ...(await fromGoogle(call, scheme, verbatim(request.headers))) });
     } catch (error) {

@@ -43,6 +43,32 @@ describe('the product page', () => {
     });
   }
 
+  test('has a form where reviews can be written, and only there; nobody may frame it', async () => {
+    await using plain = await bookstore();
+    expect(await (await plain.get('/productpage')).text()).not.toContain('postReview');
+    await using store = await bookstore({ reviews: () => json(200, { ...reviewsWith(), writable: true }) });
+    const answer = await store.get('/productpage');
+    expect(answer.headers.get('content-security-policy')).toBe("frame-ancestors 'none'");
+    const page = await answer.text();
+    for (const mark of [
+      '<form class="review" method="post" action="postReview"',
+      'maxlength="40"',
+      'maxlength="1000"',
+      'min="1" max="5"',
+    ])
+      expect(page).toContain(mark);
+    expect(page).toContain('<form class="delete" method="post" action="deleteReviews">');
+  });
+
+  test('asks for the first review, and says when others cannot be shown', async () => {
+    const none = { ...reviewsWith(), reviews: [], writable: true, problem: '<b>away</b>' };
+    await using store = await bookstore({ reviews: () => json(200, none) });
+    const page = await (await store.get('/productpage')).text();
+    expect(page).toContain('Be the first one to review this book!');
+    expect(page).toContain('cannot be shown: &#60;b&#62;away&#60;/b&#62;.');
+    expect(page).not.toContain('deleteReviews');
+  });
+
   test('says so, once a review, when ratings failed', async () => {
     const error = 'Ratings service is currently unavailable';
     await using store = await bookstore({ reviews: () => json(200, reviewsWith({ error })) });

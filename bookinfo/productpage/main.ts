@@ -50,7 +50,7 @@ export function productpage(env: Env): Handler {
       case '/health':
         return html(200, 'Product page is healthy');
       case '/productpage':
-        return html(200, await assemble(ask, request, user, flood));
+        return unframed(html(200, await assemble(ask, request, user, flood)));
       case '/logout':
         return backWith(request, signed.signOut());
       case '/metrics':
@@ -94,6 +94,12 @@ async function signIn(signed: Sessions, request: AppRequest): Promise<Reply> {
     return html(400, `Please give a user name of at most ${MAX_NAME} characters, without control characters.`);
   return backWith(request, signed.signIn(user));
 }
+
+/** The page has buttons that change things: nobody may lay another page over it. */
+const unframed = (reply: Reply): Reply => ({
+  ...reply,
+  headers: { ...reply.headers, 'content-security-policy': "frame-ancestors 'none'" },
+});
 
 const notAllowed = (allow: string): Reply => ({ ...html(405, `Please ${allow}`), headers: { allow } });
 

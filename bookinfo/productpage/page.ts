@@ -6,6 +6,7 @@ import type { Result } from './catalog.ts';
 import { frame } from './frame.ts';
 import { markup, type Markup } from './markup.ts';
 import type { Product } from './products.ts';
+import { reviewForm } from './review-form.ts';
 
 export type PageParts = {
   readonly user: string | null;
@@ -55,16 +56,26 @@ function detailsOf(value: unknown): Markup {
   return markup`<h2 id="details">Book Details</h2>
 <dl>
 ${LABELS.filter(([, field]) => book[field] !== undefined).map(
-  ([label, field]) => markup`<div><dt>${label}</dt><dd>${text(book[field])}</dd></div>
+  ([
+    label,
+    field,
+  ]) => markup`<div><dt>${label}</dt><dd>${field === 'pages' ? pagesOf(book[field]) : text(book[field])}</dd></div>
 `,
 )}</dl>`;
 }
 
+/** A number of pages; whatever else a service says is shown as it came. */
+const pagesOf = (value: unknown): string => (typeof value === 'number' ? `${value} pages` : text(value));
+
 function reviewsOf(value: unknown): Markup {
-  const { reviews, podname, clustername } = record(value);
+  const { reviews, podname, clustername, writable, problem } = record(value);
   const cluster = text(clustername);
+  const list = Array.isArray(reviews) ? reviews : [];
   return markup`<h2 id="reviews">Book Reviews</h2>
-${(Array.isArray(reviews) ? reviews : []).map(reviewOf)}
+${list.map(reviewOf)}
+${list.length === 0 ? markup`<p class="none">Be the first one to review this book!</p>` : null}
+${text(problem) === '' ? null : markup`<p class="problem">What others wrote cannot be shown: ${text(problem)}.</p>`}
+${writable === true ? reviewForm(list.length > 0) : null}
 <p class="served">Reviews served by: <code>${text(podname)}</code>${cluster === '' || cluster === 'null' ? null : markup` on cluster <code>${cluster}</code>`}</p>`;
 }
 

@@ -116,14 +116,6 @@ describe('ratings on a database', () => {
       type: null,
     },
     {
-      it: 'MySQL that greets: the select fails for want of a driver',
-      env: { DB_TYPE: 'mysql' },
-      greeting: 'J\0\0\0\n8.0.0\0',
-      status: 500,
-      body: { error: 'could not perform select' },
-      type: 'application/json',
-    },
-    {
       it: 'Mongo that cannot be reached',
       env: {},
       greeting: null,

@@ -1,8 +1,15 @@
-/** Ratings: the stars each reviewer gave. Version v1 keeps them in memory, v2 asks a database, the others misbehave on purpose. */
+/**
+ * Ratings: the stars each reviewer gave. Version v1 keeps them in memory or, with MYSQL_DB_HOST, reads the pattern's reviews; v2 asks Istio's
+ * databases; the others misbehave on purpose.
+ */
+import type { Database } from '../mysql/database.ts';
+import { databaseOf as mysqlOf } from '../mysql/of-env.ts';
+import { ISTIO_DB } from '../mysql/schema.ts';
 import { run } from '../run.ts';
 import { json, type Env, type Handler, type Reply } from '../service.ts';
 import { wholeNumber } from '../whole-number.ts';
-import { databaseOf, readRatings } from './database.ts';
+import { mongoOf, readRatings } from './database.ts';
+import { ratingsOfIstio, ratingsOfReviews } from './from-mysql.ts';
 import { moodOf, type Chance } from './mood.ts';
 
 export const KEEP_ALIVE_MS = 5_000;
@@ -11,14 +18,30 @@ export const KEEP_ALIVE_MS = 5_000;
 const MAX_PRODUCTS = 1_000;
 
 /** Serves until it is told to stop; resolves with the exit code. See `run` for PORT and its companions. */
-export const main = (env: Env, argv: readonly string[]): Promise<number> =>
-  run({ name: 'ratings', handle: ratings(env), keepAliveMs: KEEP_ALIVE_MS }, env, argv);
+export function main(env: Env, argv: readonly string[]): Promise<number> {
+  const database = mysqlFor(env);
+  const handle = ratings(env, Math.random, () => performance.now(), database);
+  return run({ name: 'ratings', handle, keepAliveMs: KEEP_ALIVE_MS, close: () => database?.close() }, env, argv);
+}
+
+/** The pattern's database for MYSQL_DB_HOST; for v2 with DB_TYPE=mysql Istio's `test`, at `mysqldb` unless it is told otherwise. Null: neither. */
+export function mysqlFor(env: Env): Database | null {
+  if (env['SERVICE_VERSION'] !== 'v2') return mysqlOf(env);
+  if (env['DB_TYPE'] !== 'mysql') return null;
+  return mysqlOf({ ...env, MYSQL_DB_HOST: env['MYSQL_DB_HOST'] || 'mysqldb' }, ISTIO_DB);
+}
 
 /** SERVICE_VERSION picks the behaviour; DB_TYPE (mysql, else Mongo) the database of v2. */
-export function ratings(env: Env, chance: Chance = Math.random, now: () => number = () => performance.now()): Handler {
+export function ratings(
+  env: Env,
+  chance: Chance = Math.random,
+  now: () => number = () => performance.now(),
+  mysql: Database | null = mysqlFor(env),
+): Handler {
   const version = env['SERVICE_VERSION'] || 'v1';
+  const istio = version === 'v2';
   const mood = moodOf(version, chance, now, wholeNumber('DELAY_MS', env['DELAY_MS'], 7_000, 600_000));
-  const database = version === 'v2' ? databaseOf(env) : null;
+  const mongo = istio && mysql === null ? mongoOf(env) : null;
   const posted = new Map<number, object>();
 
   return async (request) => {
@@ -33,12 +56,14 @@ export function ratings(env: Env, chance: Chance = Math.random, now: () => numbe
     if (Number.isNaN(id)) return json(400, { error: 'please provide numeric product ID' });
     switch (request.method) {
       case 'POST':
-        return database === null ? put(id, await request.body()) : json(501, NO_POST);
+        return mongo === null && mysql === null ? put(id, await request.body()) : json(501, NO_POST);
       case 'GET':
       case 'HEAD':
         await mood.delay();
         if (!mood.available()) return json(503, { error: 'Service unavailable' });
-        return database === null ? json(200, rated(id)) : readRatings(database);
+        if (mongo !== null) return readRatings(mongo);
+        if (mysql === null) return json(200, rated(id));
+        return istio ? ratingsOfIstio(mysql, id) : ratingsOfReviews(mysql, id);
       default:
         return { ...json(405, { error: 'please GET or POST' }), headers: { allow: 'GET, HEAD, POST' } };
     }
