@@ -108,7 +108,9 @@ function appProgram(settings: PodSettings, store: Store, pod: Pod, container: Co
 function podEnv({ metadata, spec }: Pod, { ip, sidecar }: PodPlace, outbound: OutboundRanges): Record<string, string> {
   const { name, namespace, annotations } = metadata;
   const proxy = `http://${ip}:15001`;
-  const direct = sidecar ? noProxyOf({ ...injectedAnnotations(spec), ...annotations }, outbound) : '';
+  const ranges = sidecar ? noProxyOf({ ...injectedAnnotations(spec), ...annotations }, outbound) : '';
+  // What a Pod says to its own address is not redirected by Istio's rules either; listeners of a Sidecar may wait there.
+  const direct = ranges === '' ? ip : `${ip},${ranges}`;
   return {
     HOSTNAME: name,
     POD_NAME: name,

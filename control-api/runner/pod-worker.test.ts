@@ -48,7 +48,7 @@ describe('a Pod', () => {
       PORT: '20000',
       LISTEN_HOST: '127.0.0.1',
       http_proxy: 'http://127.1.0.1:15001',
-      no_proxy: '',
+      no_proxy: '127.1.0.1',
       FROM: 'pod 127.1.0.1',
       HOSTNAME: world.pods()[0]!.metadata.name,
     });
@@ -172,8 +172,8 @@ describe('a Pod', () => {
     await world.clock.pass(1000);
     const envs = world.processes.running('app').map(({ program: { env } }) => [env['no_proxy'], env['NO_PROXY']]);
     expect(envs).toEqual([
-      ['10.0.0.0/8,*:3306', '10.0.0.0/8,*:3306'],
-      ['192.0.2.0/24', '192.0.2.0/24'],
+      ['127.1.0.1,10.0.0.0/8,*:3306', '127.1.0.1,10.0.0.0/8,*:3306'],
+      ['127.1.0.2,192.0.2.0/24', '127.1.0.2,192.0.2.0/24'],
     ]);
   });
 
@@ -188,7 +188,7 @@ describe('a Pod', () => {
     await world.clock.pass(1000);
     expect(world.processes.all).toHaveLength(2);
     expect(world.processes.running('sidecar')).toHaveLength(1);
-    expect(world.processes.running('app')[0]!.program.env['no_proxy']).toBe('*:3306,128.0.0.0/1,::/0');
+    expect(world.processes.running('app')[0]!.program.env['no_proxy']).toBe('127.1.0.1,*:3306,128.0.0.0/1,::/0');
   });
 
   test('runs its init containers to their end, one after the other, behind its sidecar and before its applications', async () => {
