@@ -115,8 +115,10 @@ function discoveryOf(
     }
     case 'dynamic-dns':
       return { kind: 'dynamic-dns', port: targetNumber(port) };
-    case 'passthrough':
-      return { kind: 'passthrough' };
+    case 'passthrough': {
+      const number = targetNumber(port);
+      return number === port.number ? { kind: 'passthrough' } : { kind: 'passthrough', port: number };
+    }
   }
 }
 

@@ -77,9 +77,7 @@ function instances(
     selectedInstances(service, port, book, note);
   if (backing.kind === 'listed') {
     for (const e of backing.endpoints) {
-      // A unix socket is no address; validation refuses names here.
-      if (e.address === undefined || e.address.startsWith('unix:')) continue;
-      note({ ...listedAt(e, port), address: e.address, healthy: true });
+      if (e.address !== undefined) note({ ...listedAt(e, port), address: e.address, healthy: true });
     }
   }
   for (const entry of service.also) {

@@ -119,8 +119,9 @@ function ofIngress(
   };
 }
 
-/** `0.0.0.0:P` and `[::]:P` are the instance's own address (sidecar.proto, default_endpoint). Null: a socket file, or unreadable. */
+/** `0.0.0.0:P` and `[::]:P` are the instance's own address (sidecar.proto, default_endpoint). Null: unreadable. */
 function endpointAt(c: Context, text: string): { host: string; port: number } | null {
+  if (text.startsWith('unix://')) return { host: text, port: 0 };
   const parts = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   if (parts === null) return null;
   const host = parts[1] ?? parts[2]!;

@@ -4,7 +4,7 @@ import type { Workload } from '../snapshot/node.ts';
 export class LiveEndpoint {
   readonly address: string;
   readonly port: number;
-  /** `address:port` */
+  /** `address:port`; of a unix socket its path alone. */
   readonly key: string;
   weight: number;
   healthy: boolean;
@@ -21,10 +21,15 @@ export class LiveEndpoint {
   constructor(address: string, port: number) {
     this.address = address;
     this.port = port;
-    this.key = address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
+    this.key = keyOf(address, port);
     this.weight = 1;
     this.healthy = true;
     this.locality = '';
     this.workload = null;
   }
+}
+
+function keyOf(address: string, port: number): string {
+  if (address.startsWith('unix:')) return address;
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -4,6 +4,7 @@ import { SERVED_METHODS } from '../listener/refusal.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { Downstream, DownstreamEvents } from '../live/stream.ts';
 import { CONTINUE, fail } from '../live/verdict.ts';
+import { portFor } from '../upstream/upstreams.ts';
 import type { Environment } from './environment.ts';
 import { refuseHttp } from './http.ts';
 import { leadsBack } from './loop.ts';
@@ -37,7 +38,8 @@ export function serveConnect(
   const { cluster } = target;
   if (cluster === null) return refuseHttp(env, x, down, fail({ kind: 'no-cluster', cluster: x.authority }));
   const how = cluster.settings.discovery.kind;
-  if (how === 'passthrough' && leadsBack(env, host, port)) return refuseHttp(env, x, down, fail({ kind: 'loop' }));
+  if (how === 'passthrough' && leadsBack(env, host, portFor(cluster, port)))
+    return refuseHttp(env, x, down, fail({ kind: 'loop' }));
   const endpoint =
     how === 'passthrough'
       ? env.upstreams.passthrough(cluster, host, port)

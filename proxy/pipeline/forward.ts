@@ -12,6 +12,7 @@ import { isRetriable, retryDelay, type TryOutcome } from '../traffic/retry.ts';
 import { requestTimeout } from '../traffic/timeout.ts';
 import type { Http1Connection } from '../upstream/http1.ts';
 import type { LeaseProblem, Pool, Waiter } from '../upstream/pool.ts';
+import { portFor } from '../upstream/upstreams.ts';
 import { requestHead } from '../wire/http1-write.ts';
 import { leadsBack } from './loop.ts';
 import type { ForwardPlan, RoutePlan } from './plan.ts';
@@ -112,7 +113,8 @@ export class Forward implements UpstreamEvents, Waiter {
     x.attempts++;
     const { discovery } = this.#cluster.settings;
     const byAddress = discovery.kind === 'passthrough';
-    if (byAddress && leadsBack(env, this.#asked().host, this.#asked().port)) return this.#fail({ kind: 'loop' });
+    if (byAddress && leadsBack(env, this.#asked().host, portFor(this.#cluster, this.#asked().port)))
+      return this.#fail({ kind: 'loop' });
     const endpoint = byAddress
       ? this.#passthrough()
       : discovery.kind === 'dynamic-dns'

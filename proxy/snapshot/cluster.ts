@@ -22,7 +22,11 @@ export type Cluster = {
         readonly hosts: readonly { readonly host: string; readonly port: number; readonly weight: number }[];
       }
     /** The address the client asked for (Host, CONNECT target or original destination). */
-    | { readonly kind: 'passthrough' }
+    | {
+        readonly kind: 'passthrough';
+        /** The port behind it, when that is another one than clients ask for. */
+        readonly port?: number;
+      }
     /** The name the client asked for (Host, CONNECT target or server name), resolved when it is asked for (DYNAMIC_DNS); always this port. */
     | { readonly kind: 'dynamic-dns'; readonly port: number };
   /** Null: no service behind it (passthrough, inbound passthrough). */

@@ -89,7 +89,7 @@ class Attempt {
 
   start(): void {
     const { host, resolve = bySystem } = this.#to;
-    if (isIP(host) !== 0 && this.#to.resolve === undefined) {
+    if ((isIP(host) !== 0 || isSocketPath(host)) && this.#to.resolve === undefined) {
       this.#addresses = [host];
       this.#tryNext('');
       return;
@@ -153,8 +153,10 @@ class Attempt {
       // TLS reads by itself.
       ...(reads === null || to.tls !== null ? {} : { onread: reads.onread }),
     };
-    const bound = localAddress === null ? null : to.connectFrom?.(localAddress, options);
-    const socket = bound ?? connectTcp(localAddress === null ? options : { ...options, localAddress });
+    const socket = isSocketPath(address)
+      ? connectTcp({ ...options, path: pathOf(address) })
+      : ((localAddress === null ? null : to.connectFrom?.(localAddress, options)) ??
+        connectTcp(localAddress === null ? options : { ...options, localAddress }));
     this.#socket = socket;
     const onError = (error: Error): void => {
       if (this.#socket === socket) this.refused(causeOf(error));
@@ -259,6 +261,18 @@ function countPort(ports: OwnPorts, socket: Socket): void {
 const onTimeout = (attempt: Attempt): void => attempt.fail('connection timeout', true);
 const onShareOver = (attempt: Attempt): void => attempt.refused('connection timeout');
 const ignore = (): void => undefined;
+
+/** Where a connection comes from, as logs show it: `10.0.0.7:51234`; "" for a unix socket. */
+export function localName({ localAddress, localPort }: Socket): string {
+  if (localAddress === undefined) return '';
+  return localAddress.includes(':') ? `[${localAddress}]:${localPort}` : `${localAddress}:${localPort}`;
+}
+
+/** `unix:///path` or `unix://@name` (WorkloadEntry.address). */
+export const isSocketPath = (address: string): boolean => address.startsWith('unix://');
+
+/** `@name` lies in the abstract namespace (unix(7)), whose names begin with a NUL. */
+const pathOf = (address: string): string => address.slice('unix://'.length).replace(/^@/, '\0');
 
 /** The address to connect from; null: the system picks. Only destinations on loopback can be reached from a loopback address. */
 function localFor({ sourceAddress = null, from }: Dial, to: string): string | null {

@@ -1,5 +1,6 @@
 /** One HTTP/1.1 connection to an endpoint: sends a request, reads its response, and tells when it may be used again. */
 import type { Socket } from 'node:net';
+
 import { remove, type HeaderList } from '../core/header-list.ts';
 import type { BodyFraming, Upstream, UpstreamEvents } from '../live/stream.ts';
 import { BatchWriter } from '../wire/batch-writer.ts';
@@ -7,6 +8,7 @@ import { BodyReader, type BodyConsumer } from '../wire/http1-body.ts';
 import { DEFAULT_LIMITS, findHeadEnd, parseResponseHead, type Framing, type ResponseHead } from '../wire/http1-head.ts';
 import { chunkLine, CRLF, lastChunk } from '../wire/http1-write.ts';
 import { keep, type Reads } from '../wire/lent-reads.ts';
+import { localName } from './connect.ts';
 
 /** What the pool must know. */
 export type Http1Owner = {
@@ -57,7 +59,7 @@ export class Http1Connection implements Upstream, BodyConsumer {
 
   constructor(socket: Socket, reads: Reads, owner: Http1Owner) {
     this.socket = socket;
-    this.local = `${socket.localAddress ?? ''}:${socket.localPort ?? 0}`;
+    this.local = localName(socket);
     this.#owner = owner;
     this.#out = new BatchWriter(socket);
     this.#reads = reads;
