@@ -78,25 +78,33 @@ export const credentials = ({ host, port, user, password, database }: MysqlPlace
 export async function startMysql(lateen: readonly string[], stateDir: string): Promise<Mysql> {
   const data = join(stateDir, 'mysql');
   mkdirSync(data, { recursive: true, mode: 0o700 });
-  const { host, port } = await freePlace();
   const [file = '', ...words] = lateen;
-  const args = [...words, 'bookinfo', 'mysql', '--listen', `${host}:${port}`, '--data', data];
-  const keeper = new Keeper(() =>
-    // A group of its own: Ctrl-C is for the mesh, whose pods need their database until they have ended.
-    spawn(file, args, {
-      env: {
-        ...process.env,
-        LATEEN_PARENT_PIPE: '1',
-        MYSQL_DB_USER: ACCOUNT.user,
-        MYSQL_DB_PASSWORD: ACCOUNT.password,
-      },
-      stdio: ['pipe', 'pipe', 'inherit'],
-      detached: true,
-    }),
-  );
-  await keeper.start();
-  return { place: { host, port, ...ACCOUNT }, stop: () => keeper.stop() };
+  for (let tries = 1; ; tries++) {
+    const { host, port } = await freePlace();
+    const args = [...words, 'bookinfo', 'mysql', '--listen', `${host}:${port}`, '--data', data];
+    const keeper = new Keeper(() => launch(file, args));
+    try {
+      await keeper.start();
+      return { place: { host, port, ...ACCOUNT }, stop: () => keeper.stop() };
+    } catch (error) {
+      // Another mesh that starts at the same time may have taken the place in between.
+      if (tries === 3 || (await free(host, port)) !== null) throw error;
+    }
+  }
 }
+
+/** In a group of its own: Ctrl-C is for the mesh, whose pods need their database until they have ended. */
+const launch = (file: string, args: readonly string[]): ChildProcess =>
+  spawn(file, args, {
+    env: {
+      ...process.env,
+      LATEEN_PARENT_PIPE: '1',
+      MYSQL_DB_USER: ACCOUNT.user,
+      MYSQL_DB_PASSWORD: ACCOUNT.password,
+    },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    detached: true,
+  });
 
 /** Keeps one process running: after its end it is started again, at once the first time, then after a while. */
 class Keeper {

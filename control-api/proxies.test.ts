@@ -117,6 +117,7 @@ describe('proxies', () => {
     proxies.report('p.default', report((await next()).revision));
     expect(proxies.list()).toMatchObject([{ proxy: 'p.default', sync: 'SYNCED', workload: 'w' }]);
     store.put(vs('a'), ME);
+    expect(proxies.list()).toMatchObject([{ sync: 'STALE' }]); // before it has been told
     const { revision } = await next();
     expect(proxies.list()).toMatchObject([{ sync: 'STALE', sent: revision, revision: revision - 1 }]);
     proxies.report('p.default', report(revision));
@@ -125,6 +126,22 @@ describe('proxies', () => {
     gone();
     expect(proxies.list()).toMatchObject([{ sync: 'DISCONNECTED' }]);
     store.remove('Pod', 'default', 'p', ME);
+    expect(proxies.list()).toEqual([]);
+  });
+
+  test('a pod that has run to its end stays listed, its proxy does not', async () => {
+    const { store, proxies } = setup();
+    const pod = (phase: string) => store.put({ ...vs('p'), apiVersion: 'v1', kind: 'Pod', status: { phase } }, ME);
+    pod('Running');
+    const gone = proxies.connect('p.default', stream().sink);
+    pod('Succeeded');
+    expect(proxies.list()).toHaveLength(1);
+    gone();
+    expect(proxies.list()).toEqual([]);
+    pod('Running');
+    proxies.connect('p.default', stream().sink)();
+    expect(proxies.list()).toMatchObject([{ sync: 'DISCONNECTED' }]);
+    pod('Failed');
     expect(proxies.list()).toEqual([]);
   });
 

@@ -1,4 +1,5 @@
 /** Connected proxies: each has its stream of configuration, and says which revision it runs. */
+import type { Resource } from '#proxy/istio/resource.ts';
 import type { Sink } from './kube/watch.ts';
 import { ProxyFeed, type FeedLine } from './proxy-feed.ts';
 import type { ProxyReport } from './proxy-report.ts';
@@ -60,7 +61,7 @@ export class Proxies {
     return () => {
       if (proxy.sink !== sink) return;
       proxy.sink = null;
-      if (!this.#hasPod(id) && this.#proxies.get(id) === proxy) this.#proxies.delete(id);
+      if (!this.#isWanted(id) && this.#proxies.get(id) === proxy) this.#proxies.delete(id);
       this.#recheck();
     };
   }
@@ -77,7 +78,9 @@ export class Proxies {
 
   /** By name. */
   list(): readonly ProxyState[] {
-    const states = Array.from(this.#proxies, ([id, proxy]) => stateOf(id, proxy));
+    // What is about to be sent counts: nobody who changes something and looks at once sees SYNCED of before.
+    const needed = this.#feed.relevant;
+    const states = Array.from(this.#proxies, ([id, proxy]) => stateOf(id, proxy, needed));
     return states.sort((a, b) => (a.proxy < b.proxy ? -1 : 1));
   }
 
@@ -131,22 +134,30 @@ export class Proxies {
   }
 
   /** The pod is gone for good; while its stream is open, it may still be finishing. */
-  #forget({ type, resource: { kind, metadata } }: StoreEvent): void {
-    if (type !== 'DELETED' || kind !== 'Pod') return;
+  #forget({ type, resource }: StoreEvent): void {
+    const { kind, metadata } = resource;
+    if (kind !== 'Pod' || (type !== 'DELETED' && !hasEnded(resource))) return;
     const id = `${metadata.name}.${metadata.namespace}`;
     if (this.#proxies.get(id)?.sink === null) this.#proxies.delete(id);
   }
 
   /** Names of pods may contain dots, those of namespaces may not. */
-  #hasPod(id: string): boolean {
+  #isWanted(id: string): boolean {
     const dot = id.lastIndexOf('.');
-    return this.#store.get('Pod', id.slice(dot + 1), id.slice(0, dot)) !== undefined;
+    const pod = this.#store.get('Pod', id.slice(dot + 1), id.slice(0, dot));
+    return pod !== undefined && !hasEnded(pod);
   }
 
   #recheck(): void {
     // A check takes itself out of the set when it is done, which a set allows while it is gone through.
     for (const check of this.#waiting) check();
   }
+}
+
+/** A pod that ran to its end stays listed, but its proxy does not come back. */
+function hasEnded({ status }: Resource): boolean {
+  const phase = (status as { readonly phase?: unknown } | undefined)?.phase;
+  return phase === 'Succeeded' || phase === 'Failed';
 }
 
 function tell(proxy: Proxy, { text, revision, since }: FeedLine): void {
@@ -156,8 +167,9 @@ function tell(proxy: Proxy, { text, revision, since }: FeedLine): void {
   proxy.sink!.write(text);
 }
 
-function stateOf(id: string, { sink, sent, report, pushMs, connectedAt, reportedAt, pending }: Proxy): ProxyState {
-  const current = report !== null && report.revision >= sent && pending.length === 0;
+function stateOf(id: string, proxy: Proxy, needed: number): ProxyState {
+  const { sink, sent, report, pushMs, connectedAt, reportedAt, pending } = proxy;
+  const current = report !== null && report.revision >= Math.max(sent, needed) && pending.length === 0;
   const rejected = report?.accepted === false;
   const sync = sink === null ? 'DISCONNECTED' : rejected ? 'REJECTED' : current ? 'SYNCED' : 'STALE';
   return { proxy: id, sync, ...report, revision: report?.revision ?? 0, sent, pushMs, connectedAt, reportedAt };

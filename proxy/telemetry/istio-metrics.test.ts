@@ -159,6 +159,16 @@ describe("Istio's HTTP metrics", () => {
       want: { destination_service: 'example.com', destination_service_name: 'BlackHoleCluster', response_code: '502' },
     },
     {
+      it: 'a CONNECT that is not let out is, too',
+      x: strange((x) => {
+        x.method = 'CONNECT';
+        x.authority = '203.0.113.7:3306';
+        x.status = 502;
+        x.details = 'direct_response';
+      }),
+      want: { destination_service: '203.0.113.7:3306', destination_service_name: 'BlackHoleCluster' },
+    },
+    {
       it: 'a request that reached no endpoint still names the service it was for',
       x: strange((x) => {
         x.cluster = liveCluster('outbound|9080||ratings.default.svc.cluster.local', 'ratings');

@@ -1,5 +1,5 @@
 /** A real MariaDB of a test's own: its data in a directory that goes with it, as a user without rights, on a loopback address. */
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcess, type SpawnOptions } from 'node:child_process';
 import { once } from 'node:events';
 import { chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
@@ -20,8 +20,15 @@ export type Mariadb = AsyncDisposable & {
   start(): Promise<void>;
 };
 
-/** root and book_user may do everything, with `password`. `more`: flags of mariadbd. */
-export async function startMariadb(host: string, more: readonly string[] = []): Promise<Mariadb> {
+/**
+ * root and book_user may do everything, with `password`. `more`: flags of mariadbd. `namespace`: a network namespace (test/kit/namespace.ts) where it
+ * runs, at port 3306 then.
+ */
+export async function startMariadb(
+  host: string,
+  more: readonly string[] = [],
+  namespace: string | null = null,
+): Promise<Mariadb> {
   const dir = mkdtempSync(join(tmpdir(), 'lateen-mariadb-'));
   const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
   if (user.uid !== undefined) chownSync(dir, user.uid, user.gid);
@@ -31,7 +38,7 @@ export async function startMariadb(host: string, more: readonly string[] = []): 
   const init = join(dir, 'init.sql');
   const narrower = "DROP USER IF EXISTS root@'127.0.0.1', root@'::1';\n";
   writeFileSync(init, narrower + ['root', 'book_user'].map(account).join(''), { mode: 0o644 });
-  const port = await freePort(host);
+  const port = namespace === null ? await freePort(host) : 3306;
   const args = [
     '--no-defaults',
     data,
@@ -48,7 +55,10 @@ export async function startMariadb(host: string, more: readonly string[] = []): 
   ];
   let child: ChildProcess | null = null;
   const start = async (): Promise<void> => {
-    child = spawn('mariadbd', args, { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'], ...user });
+    const options: SpawnOptions = { cwd: dir, stdio: ['ignore', 'ignore', 'pipe'] };
+    // Only root may enter a namespace, so there it is the server that gives its rights away.
+    const there = [`--net=/run/netns/${namespace}`, '--', 'mariadbd', ...args, `--user=${user.uid}`];
+    child = namespace === null ? spawn('mariadbd', args, { ...options, ...user }) : spawn('nsenter', there, options);
     await listening(child);
   };
   const signal = async (name: NodeJS.Signals): Promise<void> => {
