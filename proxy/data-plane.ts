@@ -83,7 +83,7 @@ export function createDataPlane(
   const egress = new EgressSightings();
   const environment = createEnvironment(setup, upstreams, writer, log, spans, overload, egress, ownPorts);
   const { plans } = environment;
-  upstreams.leadsBack = (address, port) => leadsBack(environment, address, port);
+  upstreams.leadsBack = (address, port) => leadsBack(environment, address, port, 'outbound');
   const ingress = new Ingress(
     environment,
     (socket, reads, connection, handler) => new Http1Downstream(socket, reads, connection, handler, limits),

@@ -11,21 +11,22 @@ const WITHIN_MS = 15_000;
 
 /**
  * Shows `decide` all bytes that came, again with each read, until it answers something else than null. Calls `done` once, at once or
- * later, with the answer; with `late` when time is up or the client said its last word before; with null when it is gone.
+ * later, with the answer; with what `late` makes of it (null: not a byte came) when time is up or the client said its last word before;
+ * with null when it is gone.
  */
 export function readUntil<T>(
   held: Held,
   clock: Clock,
   decide: (bytes: Buffer) => T | null,
-  late: T,
+  late: (bytes: Buffer | null) => T,
   done: (answer: T | null, held: Held) => void,
 ): void {
   const { socket, reads } = held;
   let bytes = held.early;
   const known = bytes === null ? null : decide(bytes);
   if (known !== null) return done(known, held);
-  const timer = clock.add(WITHIN_MS, () => finish(late), undefined);
-  const onEnd = (): void => finish(bytes === null ? null : late);
+  const timer = clock.add(WITHIN_MS, () => finish(late(bytes)), undefined);
+  const onEnd = (): void => finish(bytes === null ? null : late(bytes));
   const onClose = (): void => finish(null);
   reads.onBytes = (more) => {
     bytes = bytes === null ? more : Buffer.concat([bytes, more]);

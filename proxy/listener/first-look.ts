@@ -16,7 +16,7 @@ export type Seen = {
 
 /** Calls `done` once; with null when the client was gone before it said anything. */
 export function firstLook(held: Held, clock: Clock, done: (seen: Seen | null, held: Held) => void): void {
-  readUntil(held, clock, see, OTHER, done);
+  readUntil(held, clock, see, cutShort, done);
 }
 
 const OTHER: Seen = { speaks: 'other', serverName: '', broken: '' };
@@ -26,6 +26,10 @@ const broken = (why: string): Seen => ({
   serverName: '',
   broken: `the TLS hello cannot be read: ${why}`,
 });
+
+/** A part of a hello is no way past the rules for server names: nobody gets it, as nobody does with Envoy, which goes on waiting. */
+const cutShort = (bytes: Buffer | null): Seen =>
+  bytes !== null && speaks(bytes) === 'tls' ? broken('it did not come whole') : OTHER;
 
 /** Null: not enough is here. */
 function see(bytes: Buffer): Seen | null {

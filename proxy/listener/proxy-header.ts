@@ -31,8 +31,14 @@ export function readProxied(
     const { sourceAddress: remoteAddress, sourcePort: remotePort } = addresses;
     return { connection: { ...connection, remoteAddress, remotePort }, why: '' };
   };
-  readUntil(held, clock, decide, refused('the PROXY header did not come whole'), (brought, { early, ...rest }) => {
-    const left = early === null || early.length <= length ? null : early.subarray(length);
-    done(brought, { ...rest, early: left });
-  });
+  readUntil(
+    held,
+    clock,
+    decide,
+    () => refused('the PROXY header did not come whole'),
+    (brought, { early, ...rest }) => {
+      const left = early === null || early.length <= length ? null : early.subarray(length);
+      done(brought, { ...rest, early: left });
+    },
+  );
 }

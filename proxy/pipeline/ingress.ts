@@ -88,13 +88,16 @@ export class Ingress {
 
   accept(listener: string, accepted: Socket, connection: Connection): void {
     const plan = this.#env.plans.current.listeners.get(listener);
-    if (plan === undefined) return void accepted.destroy();
+    // It has gone meanwhile: no good-bye, as its client would take that for an answer.
+    if (plan === undefined) return void accepted.resetAndDestroy();
     const reads = new Reads();
     const socket = lendReads(accepted, reads);
     const held = { socket, reads, early: null };
     if (!this.#isProxied(connection.remoteAddress)) return this.#route(listener, plan, connection, held);
     socket.pause();
+    const known = this.#awaited(socket);
     readProxied(held, connection, this.#env.clock, (brought, rest) => {
+      known();
       if (brought === null) return void socket.destroy();
       if (brought.why === '') return this.#route(listener, plan, brought.connection, rest);
       const direction = plan.settings.direction;
@@ -110,7 +113,12 @@ export class Ingress {
     if (plan.kind === 'http' && captured === null) return this.#http(listener, connection, held);
     // Nothing is read before it is known who is to hear it: what the client says early waits in the kernel.
     held.socket.pause();
-    if (this.#isStranger(plan.settings.direction, connection)) return void held.socket.resetAndDestroy();
+    if (this.#isStranger(plan.settings.direction, connection)) {
+      const { direction } = plan.settings;
+      const details = 'rbac_access_denied_matched_policy[none]';
+      const refused = { flag: '', reason: this.#whoseName(connection), details };
+      return serveTcp(this.#env, { direction, port: NOWHERE, rule: null, refused }, connection, held);
+    }
     const port = plan.kind === 'tcp' ? plan : (captured?.of(connection.localPort) ?? null);
     const ports = { port, unknown: captured?.unknown ?? null, direction: plan.settings.direction };
     if (captured === null || ports.direction !== 'outbound')
@@ -121,6 +129,14 @@ export class Ingress {
       const { direction } = ports;
       serveTcp(this.#env, { direction, port: NOWHERE, rule: null, refused: OWN }, connection, held);
     });
+  }
+
+  /** Draining waits until it is known what a connection is: what it has to say may be on its way. The returned function says that it is. */
+  #awaited(socket: Socket): () => void {
+    const { tunnels } = this.#env;
+    const awaited = { close: () => void socket.destroy() };
+    tunnels.add(awaited);
+    return () => tunnels.delete(awaited);
   }
 
   /** Who is to have a connection: its port's rules say, or those for what no port is for. */
@@ -134,7 +150,9 @@ export class Ingress {
     }
     if (way === 'http') return this.#http(listener, connection, held);
     if (way === 'look') {
+      const known = this.#awaited(held.socket);
       return firstLook(held, this.#env.clock, (first, rest) => {
+        known();
         if (first === null) return void rest.socket.destroy();
         connection.serverName = first.serverName;
         this.#choose(listener, ports, connection, rest, first);
@@ -264,9 +282,12 @@ export class Ingress {
     return direction === 'outbound' && !mayUseOutbound(this.#env.node, connection);
   }
 
+  #whoseName({ peer, remoteAddress }: Connection): string {
+    return `this port sends in the name of ${this.#env.node.name}, and the caller is ${peer?.name ?? remoteAddress}`;
+  }
+
   #refuseStranger(x: Exchange, down: Downstream): DownstreamEvents {
-    const who = x.connection.peer?.name ?? x.connection.remoteAddress;
-    x.reason = `this port sends in the name of ${this.#env.node.name}, and the caller is ${who}`;
+    x.reason = this.#whoseName(x.connection);
     return refuseHttp(
       this.#env,
       x,

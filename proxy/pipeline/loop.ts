@@ -2,16 +2,22 @@
 import { parseAddress } from '../core/cidr.ts';
 import type { Environment } from './environment.ts';
 
-export function leadsBack(env: Environment, asked: string, port: number): boolean {
+/** `only`: an endpoint may be the application behind this proxy; what comes in there does not go out again. */
+export function leadsBack(env: Environment, asked: string, port: number, only: 'outbound' | null = null): boolean {
   const host = asked.includes(':') ? plain(asked) : asked;
   const local =
     host === env.node.ip || host === 'localhost' || host.startsWith('127.') || host === '::1' || ANY.has(host);
   if (!local) return false;
   const { listeners } = env.plans.current.snapshot;
   return listeners.some(
-    (l) => l.port === port && (l.address === host || l.address === env.node.ip || ANY.has(l.address) || ANY.has(host)),
+    (l) =>
+      l.port === port &&
+      (only === null || l.direction === only) &&
+      (l.address === host || ANY.has(l.address) || ANY.has(host) || (host === 'localhost' && LOOPBACK.has(l.address))),
   );
 }
+
+const LOOPBACK: ReadonlySet<string> = new Set(['127.0.0.1', '::1']);
 
 /** To the kernel, a connection to "any address" is one to this machine. */
 const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::', '[::]']);

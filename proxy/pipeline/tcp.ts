@@ -4,6 +4,8 @@ import type { LiveCluster } from '../live/cluster.ts';
 import type { Connection } from '../live/connection.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
 import type { Direction } from '../live/exchange.ts';
+import { localName } from '../upstream/connect.ts';
+import { portFor } from '../upstream/upstreams.ts';
 import { Reads } from '../wire/lent-reads.ts';
 import type { Environment } from './environment.ts';
 import { leadsBack } from './loop.ts';
@@ -72,7 +74,7 @@ function endpointOf(env: Environment, cluster: LiveCluster | null, connection: C
   const { localAddress, localPort, serverName } = connection;
   switch (cluster.settings.discovery.kind) {
     case 'passthrough':
-      return leadsBack(env, localAddress, localPort)
+      return leadsBack(env, localAddress, portFor(cluster, localPort))
         ? 'loop'
         : env.upstreams.passthrough(cluster, localAddress, localPort);
     case 'dynamic-dns':
@@ -135,7 +137,7 @@ export function connectAndSplice(
     {
       onConnected(server, early) {
         env.tunnels.delete(dialing);
-        report.onConnected(`${server.localAddress ?? ''}:${server.localPort ?? 0}`);
+        report.onConnected(localName(server));
         splice(
           env,
           client(),
@@ -146,7 +148,7 @@ export function connectAndSplice(
             passed: report.onBytes,
             ended(end) {
               release();
-              report.onClosed({ flag: end.how === 'old' ? 'DT' : '', reason: reasonOf(end, settings.tcpIdleTimeout) });
+              report.onClosed({ flag: flagOf(end), reason: reasonOf(end, settings.tcpIdleTimeout) });
             },
           },
         );
@@ -169,6 +171,12 @@ function whyNobody(env: Environment, cluster: LiveCluster): string {
     return 'no resource lets connections to this address out (REGISTRY_ONLY); ./lateen egress --propose shows a ServiceEntry';
   const names = env.upstreams.whyNone(cluster);
   return names === '' ? 'no healthy endpoint' : `no healthy endpoint: ${names}`;
+}
+
+/** As Envoy's TCP proxy has it: UR for a reset of the server's, nothing for one of the client's. */
+function flagOf({ by, how }: TunnelEnd): string {
+  if (how === 'old') return 'DT';
+  return how === 'reset' && by === 'b' ? 'UR' : '';
 }
 
 /** "" for a connection that both ends closed. */

@@ -10,7 +10,7 @@ import type { Discovery, Endpoint } from '../snapshot/endpoints.ts';
 import type { Reads } from '../wire/lent-reads.ts';
 import type { ProxiedAddresses } from '../wire/proxy-protocol.ts';
 import { AskedEndpoints } from './asked-endpoints.ts';
-import { dial, type ConnectFrom, type Dial, type Dialed } from './connect.ts';
+import { dial, isSocketPath, type ConnectFrom, type Dial, type Dialed } from './connect.ts';
 import { createDnsLookup, type DnsLookup } from './dns-lookup.ts';
 import { Names, type OnAddresses } from './names.ts';
 import { ParkedEndpoints } from './parked-endpoints.ts';
@@ -36,6 +36,8 @@ export type TcpDial = {
   /** Whose connection the PROXY header says it is; null: the proxy's own. */
   readonly client: ProxiedAddresses | null;
 };
+
+const LEADS_BACK = 'the destination is this proxy itself: the connection would come round for ever';
 
 const NO_ONE: Discovery = { endpoints: {}, workloads: {} };
 
@@ -119,8 +121,12 @@ export class Upstreams {
     return pool;
   }
 
-  /** The endpoint of a passthrough cluster for an address somebody asked for. */
-  passthrough(cluster: LiveCluster, host: string, port: number): LiveEndpoint {
+  /** The endpoint of a passthrough cluster for an address somebody asked for, at the cluster's own port where it has one. */
+  passthrough(cluster: LiveCluster, host: string, asked: number): LiveEndpoint {
+    return this.#askedFor(cluster, host, portFor(cluster, asked));
+  }
+
+  #askedFor(cluster: LiveCluster, host: string, port: number): LiveEndpoint {
     let asked = this.#asked.get(cluster);
     if (asked === undefined) {
       asked = new AskedEndpoints((endpoint) => this.#retire(endpoint));
@@ -140,7 +146,7 @@ export class Upstreams {
    */
   dynamic(cluster: LiveCluster, host: string): LiveEndpoint {
     const { discovery } = cluster.settings;
-    return this.passthrough(cluster, host.toLowerCase(), discovery.kind === 'dynamic-dns' ? discovery.port : 0);
+    return this.#askedFor(cluster, host.toLowerCase(), discovery.kind === 'dynamic-dns' ? discovery.port : 0);
   }
 
   /**
@@ -183,7 +189,8 @@ export class Upstreams {
     // As Istio's auto_sni, which takes the name out of Host: the endpoint is an address that certificates do not name.
     const serverName = service === null || service.host.startsWith('*') ? null : service.host;
     const base = { host: address, port, from: this.from, tls, serverName, timeout: connectTimeout };
-    const named = discovery.kind === 'dynamic-dns' || isIP(address) === 0;
+    const isName = isIP(address) === 0 && !isSocketPath(address);
+    const named = discovery.kind === 'dynamic-dns' || isName || this.leadsBack(address, port);
     const resolve = (host: string, done: OnAddresses): (() => void) => this.#resolve(cluster, host, port, done);
     return {
       ...base,
@@ -200,7 +207,8 @@ export class Upstreams {
   #resolve(cluster: LiveCluster, host: string, port: number, done: OnAddresses): () => void {
     const usable: OnAddresses = (addresses, cause) => {
       const allowed = addresses.filter((address) => !this.#isForbidden(cluster, address, port));
-      done(allowed, allowed.length < addresses.length ? POINTS_INSIDE : cause);
+      const refused = addresses.some((address) => this.leadsBack(address, port)) ? LEADS_BACK : POINTS_INSIDE;
+      done(allowed, allowed.length < addresses.length ? refused : cause);
     };
     if (isIP(host) === 0) return this.#names.resolve(host, usable);
     const later = setImmediate(usable, [host], '');
@@ -258,3 +266,7 @@ export class Upstreams {
 }
 
 const rootsOf = (c: Cluster): unknown[] => [c.tls, c.discovery, c.sourceAddress, c.proxyProtocol, c.mayPointInside];
+
+/** The port of a passthrough cluster's destination, when `asked` is what the client asked for. */
+export const portFor = ({ settings: { discovery } }: LiveCluster, asked: number): number =>
+  discovery.kind === 'passthrough' ? (discovery.port ?? asked) : asked;

@@ -4,12 +4,13 @@ import { describe, test } from 'vitest';
 import { canAccount } from '../../bench/accounting.ts';
 import { churn } from './churn.ts';
 import { idle } from './idle.ts';
+import { refused } from './refused.ts';
 import { slowReaders } from './slow-readers.ts';
 import { streams } from './stream.ts';
 
 const MB = 1_048_576;
 /** Loopback addresses of this run alone. */
-const network = (nth: number): string => `127.46.${(process.pid * 4 + nth) % 250}`;
+const network = (nth: number): string => `127.46.${(process.pid * 5 + nth) % 250}`;
 
 // Numbers of /proc, and addresses of 127/8 without asking: Linux only.
 describe.skipIf(!canAccount()).concurrent('the memory of a sidecar', () => {
@@ -41,5 +42,12 @@ describe.skipIf(!canAccount()).concurrent('the memory of a sidecar', () => {
     const { filesLeft, rss } = await churn(600, 2, network(3));
     assert.equal(filesLeft, 0);
     assert.ok(rss[1]! - rss[0]! < 30 * MB, rss.join());
+  });
+
+  test('is that of nobody when two thousand in a row are refused', { timeout: 60_000 }, async () => {
+    const told = await refused(2000, 2, network(4));
+    assert.equal(told.refused, 2000);
+    assert.equal(told.filesAfter, told.filesBefore);
+    assert.ok(told.rss.at(-1)! - told.rss[0]! < 40 * MB, told.rss.join());
   });
 });

@@ -25,9 +25,9 @@ export type Serve = (socket: Socket) => void;
 
 /**
  * Starts `lateen sidecar` on an address of `network` (the first three numbers of a loopback address), everything that goes to the
- * host `origin.bounds` served by `serve`. CONNECT goes where it is asked to.
+ * host `origin.bounds` served by `serve`. CONNECT goes where it is asked to. `resources`: YAML of what else there is.
  */
-export async function startSidecar(network: string, serve: Serve): Promise<Sidecar> {
+export async function startSidecar(network: string, serve: Serve, resources = ''): Promise<Sidecar> {
   const address = `${network}.2`;
   const dir = mkdtempSync(join(tmpdir(), 'lateen-bounds-'));
   const sockets = new Set<Socket>();
@@ -42,7 +42,7 @@ export async function startSidecar(network: string, serve: Serve): Promise<Sidec
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('the origin has no port');
   const origin = { address: bound.address, port: bound.port };
-  writeFileSync(join(dir, 'origin.yaml'), serviceEntry(origin.address, origin.port));
+  writeFileSync(join(dir, 'origin.yaml'), `${serviceEntry(origin.address, origin.port)}${resources}`);
   const port = await freePort(address);
   const child = start('proxy', [
     ...[command, 'sidecar', '--workload', 'bounds-v1', '--labels', 'app=bounds', '--config', dir, '--ip', address],

@@ -25,7 +25,7 @@ export async function startPlaces(host: string): Promise<RunningPlaces> {
   };
 }
 
-async function unusedPort(host: string): Promise<Place> {
+export async function unusedPort(host: string): Promise<Place> {
   const server = createServer().listen(0, host);
   await once(server, 'listening');
   const address = server.address();
