@@ -101,7 +101,7 @@ export function createDataPlane(
   const sweeper = setInterval(() => {
     const now = performance.now();
     upstreams.sweep(now);
-    ingress.sweep(now);
+    ingress.clients.sweep(now);
     overload.sweep(now);
     tellEgress();
   }, limits.sweepInterval);
@@ -124,11 +124,11 @@ export function createDataPlane(
         return void end(message.within, message.handedOver);
       case 'drain-inbound':
         void listeners.close('inbound');
-        return ingress.leave('callers', 0);
+        return ingress.clients.leave('callers', 0);
       case 'adopt':
         return listeners.adopt(message.sockets);
       case 'cut-stuck':
-        return ingress.cut('stuck');
+        return ingress.clients.cut('stuck');
       case 'sockets': {
         const { taken } = listeners;
         return post({ kind: 'sockets', id: message.id, sockets: listeners.sockets(), taken });
@@ -153,7 +153,11 @@ export function createDataPlane(
   }
 
   async function end(within: number, handedOver: boolean): Promise<void> {
-    await drain(environment, ingress, { within, handedOver, stopAccepting: (direction) => listeners.close(direction) });
+    await drain(environment, ingress.clients, {
+      within,
+      handedOver,
+      stopAccepting: (direction) => listeners.close(direction),
+    });
     clearInterval(sweeper);
     overload.close();
     upstreams.close();

@@ -4,7 +4,7 @@
  */
 import type { Listener } from '../snapshot/listener.ts';
 import type { Environment } from './environment.ts';
-import type { Ingress } from './ingress.ts';
+import type { Clients } from './clients.ts';
 
 export type DrainOptions = {
   /** How long it may take, ms. */
@@ -22,7 +22,7 @@ const SETTLED_MS = 250;
 const LOOK_MS = 10;
 
 /** Resolves when nothing is left, or after `within` ms, when what is left has been cut. */
-export async function drain(env: Environment, ingress: Ingress, options: DrainOptions): Promise<void> {
+export async function drain(env: Environment, clients: Clients, options: DrainOptions): Promise<void> {
   const { within, handedOver, stopAccepting } = options;
   const deadline = performance.now() + within;
   const late = (): boolean => performance.now() >= deadline;
@@ -32,8 +32,8 @@ export async function drain(env: Environment, ingress: Ingress, options: DrainOp
     void stopAccepting('gateway');
     let busyMs = -Infinity;
     for (; !late(); await look()) {
-      ingress.leave('callers', IDLE_MS);
-      const { callers, calledMs } = ingress.left;
+      clients.leave('callers', IDLE_MS);
+      const { callers, calledMs } = clients.left;
       if (callers > 0) busyMs = performance.now();
       if (callers + env.tunnels.size === 0 && performance.now() - Math.max(busyMs, calledMs) > SETTLED_MS) break;
     }
@@ -41,11 +41,11 @@ export async function drain(env: Environment, ingress: Ingress, options: DrainOp
   // Connections that waited in the accept queue come in with the turns of the event loop that close the sockets.
   await stopAccepting();
   for (; !late(); await look()) {
-    ingress.leave('everybody', IDLE_MS);
-    const { callers, calls } = ingress.left;
+    clients.leave('everybody', IDLE_MS);
+    const { callers, calls } = clients.left;
     if (callers + calls + env.tunnels.size === 0) return;
   }
-  ingress.cut('all');
+  clients.cut('all');
   for (const tunnel of env.tunnels) tunnel.close();
   await look();
 }

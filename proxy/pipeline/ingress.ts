@@ -15,6 +15,7 @@ import type { Downstream, DownstreamEvents } from '../live/stream.ts';
 import { fail } from '../live/verdict.ts';
 import type { HeadProblem, RequestHead } from '../wire/http1-head.ts';
 import { Reads } from '../wire/lent-reads.ts';
+import { Clients } from './clients.ts';
 import { serveConnect } from './connect.ts';
 import { trustHeaders } from './edge.ts';
 import type { Environment } from './environment.ts';
@@ -63,14 +64,9 @@ export class Ingress {
   readonly #openHttp: OpenHttp;
   readonly #overload: Overload;
   readonly #onOverload: OnOverload;
-  readonly #connections = new Map<Http1Downstream, Exchange['direction']>();
+  readonly clients = new Clients();
   /** Grows when the address book changes: peers are looked up again then. */
   #book = 0;
-  /** Whom new and open connections are asked to leave: `Connection: close` on their next response. */
-  #leaving: 'nobody' | 'callers' | 'everybody' = 'nobody';
-  /** `performance.now()` of when the application was last seen to call out; kept while draining. */
-  #calledMs = 0;
-
   /** `isProxied`: connections from this address begin with a PROXY header. */
   constructor(
     env: Environment,
@@ -95,7 +91,7 @@ export class Ingress {
     const held = { socket, reads, early: null };
     if (!this.#isProxied(connection.remoteAddress)) return this.#route(listener, plan, connection, held);
     socket.pause();
-    const known = this.#awaited(socket);
+    const known = this.clients.await(socket, plan.settings.direction);
     readProxied(held, connection, this.#env.clock, (brought, rest) => {
       known();
       if (brought === null) return void socket.destroy();
@@ -131,14 +127,6 @@ export class Ingress {
     });
   }
 
-  /** Draining waits until it is known what a connection is: what it has to say may be on its way. The returned function says that it is. */
-  #awaited(socket: Socket): () => void {
-    const { tunnels } = this.#env;
-    const awaited = { close: () => void socket.destroy() };
-    tunnels.add(awaited);
-    return () => tunnels.delete(awaited);
-  }
-
   /** Who is to have a connection: its port's rules say, or those for what no port is for. */
   #choose(listener: string, ports: Ports, connection: Connection, held: Held, seen: Seen | null): void {
     const { direction, unknown } = ports;
@@ -150,7 +138,7 @@ export class Ingress {
     }
     if (way === 'http') return this.#http(listener, connection, held);
     if (way === 'look') {
-      const known = this.#awaited(held.socket);
+      const known = this.clients.await(held.socket, direction);
       return firstLook(held, this.#env.clock, (first, rest) => {
         known();
         if (first === null) return void rest.socket.destroy();
@@ -178,15 +166,13 @@ export class Ingress {
         return this.#serve(listener, info, head, target, headBytes, startMs, down);
       },
       onRefused: (info, problem, bytes, startMs) => this.#refused(direction, info, problem, bytes, startMs),
-      onClosed: () => this.#connections.delete(opened),
+      onClosed: () => this.clients.delete(opened),
     };
     const opened = this.#openHttp(socket, reads, connection, handler);
-    this.#connections.set(opened, direction);
+    this.clients.add(opened, direction);
     if (early !== null) opened.begin(early);
     if (socket.isPaused()) socket.resume();
-    if (this.#leaving === 'nobody') return;
-    this.#ask(opened, direction, Infinity);
-    if (direction === 'outbound') this.#calledMs = performance.now();
+    this.clients.welcome(opened, direction);
   }
 
   /** Of the plan in force. Null: it has nothing for HTTP there any more. */
@@ -200,38 +186,6 @@ export class Ingress {
   /** The address book changed. */
   forgetPeers(): void {
     this.#book++;
-  }
-
-  sweep(now: number): void {
-    for (const connection of this.#connections.keys()) connection.sweep(now);
-  }
-
-  /**
-   * Asks clients to go: `callers` come from outside, `everybody` is the application, too. Those that are idle for `idleMs` go at once.
-   * Call it again until nobody is left.
-   */
-  leave(who: 'callers' | 'everybody', idleMs: number): void {
-    this.#leaving = who;
-    for (const [connection, direction] of this.#connections) this.#ask(connection, direction, idleMs);
-  }
-
-  #ask(connection: Http1Downstream, direction: Exchange['direction'], idleMs: number): void {
-    if (direction === 'outbound') this.#calledMs = connection.now === 'idle' ? this.#calledMs : performance.now();
-    if (direction !== 'outbound' || this.#leaving === 'everybody') connection.drain(idleMs);
-  }
-
-  /** Connections of callers, connections of the application, and when that was last seen to call out. */
-  get left(): { readonly callers: number; readonly calls: number; readonly calledMs: number } {
-    let calls = 0;
-    for (const direction of this.#connections.values()) if (direction === 'outbound') calls++;
-    return { callers: this.#connections.size - calls, calls, calledMs: this.#calledMs };
-  }
-
-  /** Cuts connections: all, or those whose handler threw. What was asked on them is reported. */
-  cut(which: 'all' | 'stuck'): void {
-    for (const connection of this.#connections.keys()) {
-      if (which === 'all' || connection.now === 'stuck') connection.socket.destroy();
-    }
   }
 
   #peerOf(address: string): Connection['peer'] {
