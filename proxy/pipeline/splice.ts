@@ -35,6 +35,9 @@ const KEEP_ALIVE_MS = 60_000;
 /** What is shorter is written from a copy of its own size, so that a peer that does not read holds that, and not a whole block. */
 const SMALL = 4096;
 
+/** Bytes that may wait for a peer that reads slower than they come: more than a read, so that not every one that is a little late stops the other. */
+const MOST_WAITING = 196_608;
+
 export function splice(env: Environment, a: End, b: End, { idle, longest, passed, ended }: Tunnel): void {
   const client = a.socket as Socket;
   const server = b.socket as Socket;
@@ -59,7 +62,9 @@ export function splice(env: Environment, a: End, b: End, { idle, longest, passed
       activeMs = env.clock.now();
       if (side === 'a') passed(bytes.length, 0);
       else passed(0, bytes.length);
-      if (!(bytes.length < SMALL ? to.write(Buffer.from(bytes)) : writeLent(to, bytes))) from.pause();
+      if (bytes.length < SMALL) to.write(Buffer.from(bytes));
+      else writeLent(to, bytes);
+      if (to.writableLength > MOST_WAITING) from.pause();
     };
     source.onBytes = pass;
     // The other connection asks by itself (upstream/connect.ts).

@@ -13,9 +13,9 @@ const MUCH = 16_384;
 const LITTLE = 8192;
 /** Blocks that are kept for the next time: 4 MB a thread. */
 const MOST_FREE = 64;
-/** Block of a connection that fills the usual one while its bytes are taken at once: fewer, larger reads. There are only so many, 3 MB a thread. */
+/** Block of a connection that fills the usual one, and whose peer keeps up: fewer, larger reads. There are only so many, 4 MB a thread. */
 const LARGE = 262_144;
-const MOST_LARGE = 12;
+const MOST_LARGE = 16;
 
 /** Of all connections of this thread; nothing in it outlives the read that brought it. */
 const COMMON: Buffer = Buffer.allocUnsafeSlow(SIZE);
@@ -69,6 +69,8 @@ export class Reads {
     callback: (length: number): boolean => this.#read(length),
   };
   #block: Block | null = null;
+  /** The block of the read before; what was read into it is being written, or has been. */
+  #before: Block | null = null;
   #resting = false;
   /** Asked by Node after each read; undefined: the same as before. */
   #change: Buffer | undefined = COMMON;
@@ -100,10 +102,10 @@ export class Reads {
     } else if (length < LITTLE || this.#resting) {
       this.#use(null);
     } else if (block.holds > 0) {
-      this.#use(take());
-    } else if (length === SIZE && block.bytes.length === SIZE) {
-      const large = takeLarge();
-      if (large !== null) this.#use(large);
+      // Node tells of a write in the next tick, so what is known is how it went with the one before.
+      const keepsUp = this.#before === null || this.#before.holds === 0;
+      this.#before = block;
+      this.#use((keepsUp && length >= SIZE ? takeLarge() : null) ?? take());
     }
     return more !== false;
   }
