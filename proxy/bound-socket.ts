@@ -5,7 +5,7 @@
  * serves once for each destination, as with sockets that are not bound. Envoy sets it, too. By `node:ffi`.
  */
 import { closeSync } from 'node:fs';
-import { Socket, type SocketConstructorOpts, type TcpNetConnectOpts } from 'node:net';
+import { Socket, type TcpNetConnectOpts } from 'node:net';
 import { endianness } from 'node:os';
 import { parseAddress } from './core/cidr.ts';
 import { quietly } from './listener/descriptors.ts';
@@ -65,7 +65,7 @@ function load(ffi: typeof import('node:ffi')): ConnectFrom {
     const { allowHalfOpen = false, onread } = options;
     // It must not read before it is connected.
     const own = { fd, readable: true, writable: true, manualStart: true, allowHalfOpen };
-    const socket = new Socket({ ...own, ...(onread === undefined ? {} : { onread }) } as SocketConstructorOpts);
+    const socket = new Socket({ ...own, ...(onread === undefined ? {} : { onread }) });
     return socket.connect(options);
   };
 }
