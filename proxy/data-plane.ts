@@ -28,6 +28,7 @@ import { Plans } from './pipeline/plan.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
+import type { TracingSettings } from './snapshot/telemetry.ts';
 import { countDroppedLines, createAccessLog, type AccessLog } from './telemetry/access-log.ts';
 import { EgressSightings } from './telemetry/egress-sightings.ts';
 import { createIstioMetrics } from './telemetry/istio-metrics.ts';
@@ -193,6 +194,9 @@ function createEnvironment(
     (port) => plans.current.snapshot.clusters[`inbound|${port}||`] ?? null,
   );
   const plans = new Plans({ snapshot: emptySnapshot(setup.node), listeners: new Map(), normalizePath });
+  const side = (x: Exchange): 'client' | 'server' => (x.direction === 'inbound' ? 'server' : 'client');
+  const settingsOf = (x: Exchange): TracingSettings => plans.current.snapshot.telemetry.tracing[side(x)];
+  const isLogged = (x: Exchange): boolean => plans.current.snapshot.telemetry.logs[side(x)].length > 0;
   return {
     node: setup.node,
     plans,
@@ -204,25 +208,37 @@ function createEnvironment(
     tcpSeries: createTcpMetrics(writer, setup.node),
     identify(x: Exchange): void {
       ensureRequestId(x, x.direction === 'gateway');
-      startTrace(x, plans.current.snapshot.telemetry.tracingPercent, systemRandom);
+      startTrace(x, settingsOf(x).percent, systemRandom);
     },
     record(x: Exchange): void {
       overload.end();
       metrics(x);
       spans.record(x);
       egress.note(x);
-      if (log !== null && plans.current.snapshot.telemetry.accessLog) log.record(x, x.configVersion);
+      if (log !== null && isLogged(x)) log.record(x, x.configVersion);
     },
     reached: (x: Exchange) => egress.note(x),
     recordTcp(x: Exchange): void {
       egress.note(x);
-      if (log !== null && plans.current.snapshot.telemetry.accessLog) log.record(x, x.configVersion);
+      if (log !== null && isLogged(x)) log.record(x, x.configVersion);
     },
   };
 }
 
+const UNTRACED: TracingSettings = {
+  percent: 0,
+  reported: false,
+  propagated: true,
+  byRequestId: true,
+  istioTags: true,
+  tags: [],
+  keepErrors: false,
+  keepSlowerThan: null,
+};
+
 /** Before the first configuration: nothing listens, nothing is served. */
 function emptySnapshot(node: ProxyNode): Snapshot {
-  const telemetry = { tracingPercent: 0, accessLog: false };
+  const tracing = { client: UNTRACED, server: UNTRACED };
+  const telemetry = { tracing, logs: { client: [], server: [] }, metrics: { client: {}, server: {} }, custom: [] };
   return { version: '', node, listeners: [], tables: {}, clusters: {}, telemetry, pathNormalization: 'BASE' };
 }

@@ -1,3 +1,4 @@
+import { plainTelemetry } from '../compile/telemetry.ts';
 import assert from 'node:assert/strict';
 import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
@@ -29,7 +30,7 @@ const snapshot = {
   listeners: [{ name: 'outbound_15001', address: '127.1.0.1', port: 15_001 }],
   tables: {},
   clusters: { [ratings.name]: ratings },
-  telemetry: { tracingPercent: 1, accessLog: true },
+  telemetry: plainTelemetry(1, true),
   pathNormalization: 'BASE',
 } as unknown as Snapshot;
 

@@ -1,19 +1,43 @@
 /** What Telemetry resources say of tracing and access logs: the mesh's settings, over them the namespace's, over them the workload's. */
 import type { Resource } from '../istio/resource.ts';
 import type { TelemetrySpec } from '../istio/telemetry.ts';
-import type { TelemetrySettings } from '../snapshot/telemetry.ts';
+import type { LogSettings, TelemetrySettings, TracingSettings } from '../snapshot/telemetry.ts';
 import type { Context } from './context.ts';
 import { hasLabels } from './matches.ts';
 
 type Written = Resource<TelemetrySpec>;
 
+type Plain = { readonly tracingPercent: number; readonly accessLog: boolean };
+
 export function compileTelemetry(c: Context): TelemetrySettings {
-  let settings: TelemetrySettings = { tracingPercent: c.mesh.tracingPercent, accessLog: c.mesh.accessLog };
+  let settings: Plain = { tracingPercent: c.mesh.tracingPercent, accessLog: c.mesh.accessLog };
   for (const level of levels(c)) {
     const before = settings;
     settings = c.problems.guard(level, before, () => over(before, level.spec ?? {}));
   }
-  return settings;
+  return plainTelemetry(settings.tracingPercent, settings.accessLog);
+}
+
+/** Nothing but the mesh's two settings: how many are traced, and whether there is an access log. */
+export function plainTelemetry(tracingPercent: number, accessLog: boolean): TelemetrySettings {
+  const tracing: TracingSettings = {
+    percent: tracingPercent,
+    reported: true,
+    propagated: true,
+    byRequestId: true,
+    istioTags: true,
+    tags: [],
+    keepErrors: false,
+    keepSlowerThan: null,
+  };
+  const log: LogSettings = { format: { kind: 'default' }, filter: null, percent: 100, path: null, source: null };
+  const logs = accessLog ? [log] : [];
+  return {
+    tracing: { client: tracing, server: tracing },
+    logs: { client: logs, server: logs },
+    metrics: { client: {}, server: {} },
+    custom: [],
+  };
 }
 
 /** One resource a level, the oldest (pilot/pkg/model/telemetry.go). */
@@ -33,7 +57,7 @@ const attaches = (spec: TelemetrySpec | undefined): boolean =>
 const selects = ({ spec }: Written): boolean => Object.keys(spec?.selector?.matchLabels ?? {}).length > 0;
 
 /** Each field for itself; the last entry that gives one counts. */
-function over(settings: TelemetrySettings, spec: TelemetrySpec): TelemetrySettings {
+function over(settings: Plain, spec: TelemetrySpec): Plain {
   let { tracingPercent, accessLog } = settings;
   for (const tracing of spec.tracing ?? []) {
     tracingPercent = tracing.randomSamplingPercentage ?? tracingPercent;

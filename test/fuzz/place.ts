@@ -1,4 +1,5 @@
 /** Our data plane in this process between a client and an origin that records, echoes, follows scripts, and reads everything three times. */
+import { plainTelemetry } from '#proxy/compile/telemetry.ts';
 import { methods } from 'node:_http_common';
 import type { Socket } from 'node:net';
 import { crc32 } from 'node:zlib';
@@ -75,7 +76,7 @@ export class FuzzPlace implements AsyncDisposable {
     const place = await FuzzPlace.startOrigin();
     place.#proxy = await startProxy({ ...options, endpoints: { origin: [endpoint(place.originPort)] } });
     // An hour of access log would fill the disk.
-    await place.#proxy.apply({ telemetry: { tracingPercent: 0, accessLog: false } });
+    await place.#proxy.apply({ telemetry: plainTelemetry(0, false) });
     return place;
   }
 

@@ -1,4 +1,5 @@
 /** Upgrades and CONNECT: where HTTP ends the tunnel begins, on both sides at the same byte; where it does not end, the next request is one. */
+import { plainTelemetry } from '#proxy/compile/telemetry.ts';
 import { connect, type Socket } from 'node:net';
 import { clusterName } from '#proxy/core/brand.ts';
 import { cluster, endpoint, rawOrigin, startProxy, type TestProxy } from '../kit/proxy.ts';
@@ -75,7 +76,7 @@ async function startTunnelPlace(): Promise<Place> {
       forwardProxy: { connect: { 'db:3306': [{ cluster: clusterName('db'), weight: 1 }] }, unknown: 'REGISTRY_ONLY' },
     },
   });
-  await proxy.apply({ telemetry: { tracingPercent: 0, accessLog: false } });
+  await proxy.apply({ telemetry: plainTelemetry(0, false) });
   const place: Place = {
     proxy,
     script: { head: '', back: '' },

@@ -1,4 +1,5 @@
 /** A data plane in the test's own process, on a snapshot the test makes: the request path with real sockets and nothing else. */
+import { plainTelemetry } from '#proxy/compile/telemetry.ts';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { clusterName, ms, routeName, tableName } from '#proxy/core/brand.ts';
@@ -247,7 +248,7 @@ function snapshotOf(port: number, options: TestProxyOptions): Snapshot {
       ...options.tables,
     },
     clusters: Object.fromEntries(clusters.map((c) => [c.name, c])),
-    telemetry: { tracingPercent: 0, accessLog: true },
+    telemetry: plainTelemetry(0, true),
     pathNormalization: options.pathNormalization ?? 'BASE',
   };
 }
