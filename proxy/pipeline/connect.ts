@@ -64,6 +64,7 @@ function openTunnel(env: Environment, x: Exchange, down: Downstream): Downstream
   };
   const cancel = connectAndSplice(
     env,
+    x.direction,
     x.connection,
     () => {
       x.status = 200;

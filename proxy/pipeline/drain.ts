@@ -20,6 +20,8 @@ const IDLE_MS = 500;
 /** The application has no more calls to make when it made none for so long, ms. */
 const SETTLED_MS = 250;
 const LOOK_MS = 10;
+/** A tunnel of the application through which nothing passes for so long is not waited for, ms. */
+const QUIET_MS = 1000;
 
 /** Resolves when nothing is left, or after `within` ms, when what is left has been cut. */
 export async function drain(env: Environment, clients: Clients, options: DrainOptions): Promise<void> {
@@ -35,7 +37,7 @@ export async function drain(env: Environment, clients: Clients, options: DrainOp
       clients.leave('callers', IDLE_MS);
       const { callers, calledMs } = clients.left;
       if (callers > 0) busyMs = performance.now();
-      if (callers + env.tunnels.size === 0 && performance.now() - Math.max(busyMs, calledMs) > SETTLED_MS) break;
+      if (callers + waitedFor(env) === 0 && performance.now() - Math.max(busyMs, calledMs) > SETTLED_MS) break;
     }
   }
   // Connections that waited in the accept queue come in with the turns of the event loop that close the sockets.
@@ -43,11 +45,19 @@ export async function drain(env: Environment, clients: Clients, options: DrainOp
   for (; !late(); await look()) {
     clients.leave('everybody', IDLE_MS);
     const { callers, calls } = clients.left;
-    if (callers + calls + env.tunnels.size === 0) return;
+    if (callers + calls + waitedFor(env) === 0) break;
   }
   clients.cut('all');
   for (const tunnel of env.tunnels) tunnel.close();
   await look();
+}
+
+/** Tunnels that are open, but for those of the application that are silent: it keeps connections to databases for as long as it lives. */
+function waitedFor({ tunnels, clock }: Environment): number {
+  const before = clock.now() - QUIET_MS;
+  let count = 0;
+  for (const tunnel of tunnels) if (tunnel.direction !== 'outbound' || tunnel.lastMs() > before) count++;
+  return count;
 }
 
 const look = (): Promise<void> => new Promise((again) => setTimeout(again, LOOK_MS));

@@ -1,12 +1,19 @@
 /** What the life of a request needs from around it; put together once a worker by worker.ts. */
 import type { Clock } from '../core/clock.ts';
 import type { Random } from '../core/random.ts';
-import type { Exchange } from '../live/exchange.ts';
+import type { Direction, Exchange } from '../live/exchange.ts';
 import type { OwnPorts } from '../live/own-ports.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
 import type { TcpFacts, TcpSeries } from '../telemetry/tcp-metrics.ts';
 import type { Plans } from './plan.ts';
+
+export type OpenTunnel = {
+  readonly direction: Direction;
+  /** Clock's milliseconds of when something passed last; Infinity while it is being opened. */
+  lastMs(): number;
+  close(): void;
+};
 
 export type Environment = {
   readonly node: ProxyNode;
@@ -27,5 +34,5 @@ export type Environment = {
   /** Local ports of our connections to others. */
   readonly ownPorts: OwnPorts;
   /** TCP connections that are open through this worker, for draining. */
-  readonly tunnels: Set<{ close(): void }>;
+  readonly tunnels: Set<OpenTunnel>;
 };

@@ -42,7 +42,7 @@ function joined(client: Socket, origin: Socket, early: Buffer | null): Promise<T
     env,
     { socket: client, reads: readsOf(client), early: null },
     { socket: origin, reads: readsOf(origin), early },
-    { idle: 0, longest: 0, passed: () => undefined, ended: resolve },
+    { direction: 'outbound', idle: 0, longest: 0, passed: () => undefined, ended: resolve },
   );
   return promise;
 }

@@ -2,6 +2,7 @@
 import type { Socket } from 'node:net';
 import type { Timer } from '../core/clock.ts';
 import { writeLent, type Reads } from '../wire/lent-reads.ts';
+import type { Direction } from '../live/exchange.ts';
 import type { Environment } from './environment.ts';
 
 /** One end: a connection (a Socket), who is told of what it reads (its Reads), and what it has said already. */
@@ -16,6 +17,7 @@ export type TunnelEnd = {
 };
 
 export type Tunnel = {
+  readonly direction: Direction;
   /** Milliseconds without a byte in either direction after which both ends are cut; 0: never. */
   readonly idle: number;
   /** Milliseconds after which both ends are cut, whatever passes; 0: never. */
@@ -38,7 +40,7 @@ const SMALL = 4096;
 /** Bytes that may wait for a peer that reads slower than they come: more than a read, so that not every one that is a little late stops the other. */
 const MOST_WAITING = 196_608;
 
-export function splice(env: Environment, a: End, b: End, { idle, longest, passed, ended }: Tunnel): void {
+export function splice(env: Environment, a: End, b: End, { direction, idle, longest, passed, ended }: Tunnel): void {
   const client = a.socket as Socket;
   const server = b.socket as Socket;
   let open = 2;
@@ -48,7 +50,7 @@ export function splice(env: Environment, a: End, b: End, { idle, longest, passed
   let limit = 0;
   let timer: Timer | null = null;
   const oldAge = longest > 0 ? env.clock.add(longest, cut, 'old' as const) : null;
-  const tunnel = { close: () => cut('cut') };
+  const tunnel = { direction, lastMs: () => activeMs, close: () => cut('cut') };
   env.tunnels.add(tunnel);
   if (idle > 0) watch(idle);
   relay(a, server, 'a');

@@ -36,7 +36,7 @@ export function serveTcp(env: Environment, way: TcpWay, connection: Connection, 
   }
   const cluster = way.rule!.pick(); // route/split
   const target = endpointOf(env, cluster, connection); // balancer/
-  const cancel = connectAndSplice(env, connection, () => ready(), cluster, target, {
+  const cancel = connectAndSplice(env, way.direction, connection, () => ready(), cluster, target, {
     ...report,
     onClosed(end) {
       socket.off('close', onClosed);
@@ -91,6 +91,7 @@ function endpointOf(env: Environment, cluster: LiveCluster | null, connection: C
  */
 export function connectAndSplice(
   env: Environment,
+  direction: Direction,
   connection: Connection,
   client: () => End,
   cluster: LiveCluster | null,
@@ -120,7 +121,7 @@ export function connectAndSplice(
   };
   const { settings } = cluster;
   // Counts as a tunnel from now on: draining waits for it.
-  const dialing = { close: () => undefined };
+  const dialing = { direction, lastMs: () => Infinity, close: () => undefined };
   env.tunnels.add(dialing);
   const reads = new Reads();
   const { remoteAddress, remotePort, localAddress, localPort } = connection;
@@ -143,6 +144,7 @@ export function connectAndSplice(
           client(),
           { socket: server, reads, early },
           {
+            direction,
             idle: settings.tcpIdleTimeout,
             longest: settings.maxConnectionDuration,
             passed: report.onBytes,

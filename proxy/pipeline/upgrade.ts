@@ -28,6 +28,7 @@ export function openTunnel(stream: Stream, upstream: Upstream, endpoint: LiveEnd
   const client = down.takeOver();
   const server = upstream.takeOver();
   splice(env, client, server, {
+    direction: x.direction,
     idle: 0,
     longest: 0,
     passed(received, sent) {

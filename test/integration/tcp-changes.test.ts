@@ -175,6 +175,29 @@ describe('a drain', () => {
     silent.destroy();
   });
 
+  test('does not wait for what the application keeps open in silence, but for what is in use', async () => {
+    await using one = await named('one');
+    await using proxy = await start(one.port);
+    const [silent, busy] = await Promise.all([client(proxy.ports['tcp']!), client(proxy.ports['tcp']!)]);
+    await Promise.all([heard(silent, 3), heard(busy, 3)]);
+    const from = performance.now();
+    let over = false;
+    const drained = proxy.drain(60_000).then(() => (over = true));
+    while (performance.now() - from < 1500) {
+      const echoed = heard(busy, 1);
+      busy.write('x');
+      assert.equal(await echoed, 'x');
+      await new Promise((done) => setTimeout(done, 50));
+    }
+    assert.equal(over, false);
+    busy.end();
+    await drained;
+    assert.ok(performance.now() - from < 10_000);
+    const reasons = (await proxy.log()).map((line) => line['reason']);
+    assert.deepEqual(reasons.toSorted(), [null, 'the proxy was drained'].toSorted());
+    silent.destroy();
+  });
+
   test('cuts what has not gone in time, each logged once', async () => {
     await using one = await named('one');
     await using proxy = await start(one.port);
