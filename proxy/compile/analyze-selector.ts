@@ -5,7 +5,7 @@ import type { WorkloadSelector } from '../istio/selector.ts';
 import { fullName, labelText, type Findings } from './findings.ts';
 import { hasLabels } from './matches.ts';
 
-const KINDS = ['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication', 'Telemetry'];
+const KINDS = ['AuthorizationPolicy', 'PeerAuthentication', 'RequestAuthentication', 'Telemetry', 'CustomTelemetry'];
 
 export function analyzeSelectors(f: Findings): void {
   if (f.instances.length === 0) return;

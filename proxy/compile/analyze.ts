@@ -6,11 +6,13 @@ import type { Problem } from '../istio/problem.ts';
 import type { ResourceSet } from '../istio/resource.ts';
 import { analyzeDestinationRules } from './analyze-destination-rule.ts';
 import { analyzeGateways } from './analyze-gateway.ts';
+import { analyzeMixer } from './analyze-mixer.ts';
 import { analyzeSelectors, analyzeSidecars } from './analyze-selector.ts';
 import { analyzeReach } from './analyze-reach.ts';
 import { analyzeVirtualServices } from './analyze-virtual-service.ts';
 import { analyzeServiceEntries } from './analyze-service-entry.ts';
 import { analyzeTcpPorts } from './analyze-tcp-port.ts';
+import { analyzeTelemetries } from './analyze-telemetry.ts';
 import type { MeshSettings } from './defaults.ts';
 import { readFindings } from './findings.ts';
 import { separate } from './separate.ts';
@@ -24,6 +26,8 @@ const ANALYZERS = [
   analyzeTcpPorts,
   analyzeSidecars,
   analyzeSelectors,
+  analyzeMixer,
+  analyzeTelemetries,
 ] as const;
 
 export function analyze(resources: ResourceSet, mesh: MeshSettings): readonly Problem[] {

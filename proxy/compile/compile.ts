@@ -10,6 +10,7 @@ import type { RouteTable } from '../snapshot/route.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import { clustersOf, type Outbound } from './clusters.ts';
 import { type Context, type Part, readContext } from './context.ts';
+import { withDefined } from './custom-telemetry.ts';
 import type { MeshSettings } from './defaults.ts';
 import { compileEgress } from './egress.ts';
 import { endpointsOf } from './endpoints.ts';
@@ -102,7 +103,7 @@ function assemble(c: Context, parts: readonly Part[], outbound: readonly Outboun
     listeners: parts.flatMap((p) => p.listeners),
     tables: sorted(tables),
     clusters: sorted(clusters),
-    telemetry: compileTelemetry(c),
+    telemetry: withDefined(c, compileTelemetry(c)),
     pathNormalization: c.mesh.pathNormalization,
   };
   return freeze({ version: hash64(JSON.stringify(content)), ...content });

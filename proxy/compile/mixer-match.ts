@@ -39,6 +39,7 @@ function holds(e: Expression, widen: boolean, env: Env): Predicate {
     case 'attribute':
     case 'index':
     case 'else':
+    case 'add':
     case 'string':
     case 'number':
       return guarded(e, widen, env, () => {

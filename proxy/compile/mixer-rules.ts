@@ -7,6 +7,7 @@ import type { Context } from './context.ts';
 import { DENIER_CODE } from './defaults.ts';
 import { grpcStatusName, httpStatusOf } from './grpc-status.ts';
 import { compileExpression } from './mixer-match.ts';
+import { REPORTING } from './mixer-reports.ts';
 import { ALWAYS, type AuthzPlace } from './predicate.ts';
 import { sourceOf } from './problems.ts';
 
@@ -63,6 +64,7 @@ function denierOf(c: Context, rule: MixerRule): Denier | null {
   for (const [i, { handler }] of (rule.spec?.actions ?? []).entries()) {
     const path = `spec.actions[${i}].handler`;
     const { adapter, status, found, name } = lookUp(c, rule, handler);
+    if (REPORTING.has(adapter)) continue;
     if (!CHECKS.has(adapter)) {
       c.problems.warning(rule, path, `"${handler}" is no denier that is known here; nothing is done with it`);
       continue;

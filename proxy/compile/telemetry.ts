@@ -1,21 +1,21 @@
-/** What Telemetry resources say of tracing and access logs: the mesh's settings, over them the namespace's, over them the workload's. */
-import type { Resource } from '../istio/resource.ts';
-import type { TelemetrySpec } from '../istio/telemetry.ts';
+/** What proxies tell: the mesh's settings, over them the root namespace's Telemetry resource, the namespace's, the workload's. */
 import type { LogSettings, TelemetrySettings, TracingSettings } from '../snapshot/telemetry.ts';
 import type { Context } from './context.ts';
-import { hasLabels } from './matches.ts';
-
-type Written = Resource<TelemetrySpec>;
-
-type Plain = { readonly tracingPercent: number; readonly accessLog: boolean };
+import { meshTelemetry } from './mesh-telemetry.ts';
+import { levels } from './telemetry-level.ts';
+import { compileLogs } from './telemetry-logs.ts';
+import { compileMetrics } from './telemetry-metrics.ts';
+import { compileTracing } from './telemetry-tracing.ts';
 
 export function compileTelemetry(c: Context): TelemetrySettings {
-  let settings: Plain = { tracingPercent: c.mesh.tracingPercent, accessLog: c.mesh.accessLog };
-  for (const level of levels(c)) {
-    const before = settings;
-    settings = c.problems.guard(level, before, () => over(before, level.spec ?? {}));
-  }
-  return plainTelemetry(settings.tracingPercent, settings.accessLog);
+  const mesh = meshTelemetry(c);
+  const applied = levels(c);
+  return {
+    tracing: compileTracing(c, mesh, applied),
+    logs: compileLogs(c, mesh, applied),
+    metrics: compileMetrics(c, mesh, applied),
+    custom: [],
+  };
 }
 
 /** Nothing but the mesh's two settings: how many are traced, and whether there is an access log. */
@@ -38,31 +38,4 @@ export function plainTelemetry(tracingPercent: number, accessLog: boolean): Tele
     metrics: { client: {}, server: {} },
     custom: [],
   };
-}
-
-/** One resource a level, the oldest (pilot/pkg/model/telemetry.go). */
-function levels(c: Context): readonly Written[] {
-  const all = c.resources.list<TelemetrySpec>('Telemetry').filter(({ spec }) => !attaches(spec));
-  const { namespace, rootNamespace, labels } = c.node;
-  const general = (ns: string): Written | undefined => all.find((t) => t.metadata.namespace === ns && !selects(t));
-  const own = all.find(
-    (t) => t.metadata.namespace === namespace && selects(t) && hasLabels(labels, t.spec?.selector?.matchLabels),
-  );
-  const namespaced = namespace === rootNamespace ? undefined : general(namespace);
-  return [general(rootNamespace), namespaced, own].filter((t) => t !== undefined);
-}
-
-const attaches = (spec: TelemetrySpec | undefined): boolean =>
-  spec?.targetRef !== undefined || (spec?.targetRefs?.length ?? 0) > 0;
-const selects = ({ spec }: Written): boolean => Object.keys(spec?.selector?.matchLabels ?? {}).length > 0;
-
-/** Each field for itself; the last entry that gives one counts. */
-function over(settings: Plain, spec: TelemetrySpec): Plain {
-  let { tracingPercent, accessLog } = settings;
-  for (const tracing of spec.tracing ?? []) {
-    tracingPercent = tracing.randomSamplingPercentage ?? tracingPercent;
-    if (tracing.disableSpanReporting === true) tracingPercent = 0;
-  }
-  for (const logging of spec.accessLogging ?? []) accessLog = !(logging.disabled ?? false);
-  return { tracingPercent, accessLog };
 }

@@ -1,4 +1,4 @@
-/** Istio's kinds, and Mixer's of Istio 1.0, as `kubectl api-resources` names them (their CRDs' names, short names and columns). */
+/** Istio's kinds, Mixer's of Istio 1.0, and our own, as `kubectl api-resources` names them (their CRDs' names, short names and columns). */
 import { checkAuthorizationPolicy } from './authorization-policy-check.ts';
 import { checkDestinationRule } from './destination-rule-check.ts';
 import { checkGateway } from './gateway-check.ts';
@@ -8,12 +8,24 @@ import { checkSidecar } from './sidecar-check.ts';
 import { checkVirtualService } from './virtual-service-check.ts';
 import { peerAuthenticationSpec, requestAuthenticationSpec } from './authentication.ts';
 import { authorizationPolicySpec } from './authorization-policy.ts';
+import { customTelemetrySpec } from './custom-telemetry.ts';
+import { checkCustomTelemetry } from './custom-telemetry-check.ts';
 import { destinationRuleSpec } from './destination-rule.ts';
 import { object, openObject, required } from './field.ts';
 import { dnsSubdomain } from './format.ts';
 import { gatewaySpec } from './gateway.ts';
 import { AGE, column, type Column, type KindInfo } from './kind-info.ts';
 import { denierSpec, handlerSpec, instanceSpec, listCheckerSpec, looseSpec, mixerRuleSpec } from './mixer.ts';
+import { logEntrySpec, metricSpec, prometheusSpec, stdioSpec } from './mixer-telemetry.ts';
+import {
+  checkHandler,
+  checkInstance,
+  checkLogEntry,
+  checkMetric,
+  checkMixerRule,
+  checkPrometheus,
+  checkStdio,
+} from './mixer-telemetry-check.ts';
 import type { Check, ObjectSchema, Typed } from './schema.ts';
 import { serviceEntrySpec } from './service-entry.ts';
 import { sidecarSpec } from './sidecar.ts';
@@ -43,7 +55,7 @@ function specKind<T>(names: Names, spec: Typed<T, boolean>, check: Check<T> = ()
     plural: names.plural ?? `${kind.toLowerCase()}s`,
     singular: kind.toLowerCase(),
     shortNames: names.shortNames ?? [],
-    categories: group === MIXER ? [] : ['istio-io', `${group.split('.')[0]}-istio-io`],
+    categories: group === MIXER || group === LATEEN ? [] : ['istio-io', `${group.split('.')[0]}-istio-io`],
     namespaced: true,
     schema,
     columns: names.columns ?? [AGE],
@@ -57,11 +69,13 @@ const NETWORKING = 'networking.istio.io';
 const SECURITY = 'security.istio.io';
 const TELEMETRY = 'telemetry.istio.io';
 const MIXER = 'config.istio.io';
+const LATEEN = 'telemetry.lateen.dev';
 const VERSIONS: Readonly<Record<string, readonly string[]>> = {
   [NETWORKING]: ['v1', 'v1beta1', 'v1alpha3'],
   [SECURITY]: ['v1', 'v1beta1'],
   [TELEMETRY]: ['v1', 'v1alpha1'],
   [MIXER]: ['v1alpha2'],
+  [LATEEN]: ['v1alpha1'],
 };
 
 export const ISTIO_KINDS: readonly KindInfo[] = [
@@ -147,15 +161,31 @@ export const ISTIO_KINDS: readonly KindInfo[] = [
     telemetrySpec,
     checkTelemetry,
   ),
-  specKind({ group: MIXER, kind: 'rule' }, mixerRuleSpec),
-  specKind({ group: MIXER, kind: 'handler' }, handlerSpec),
-  specKind({ group: MIXER, kind: 'instance' }, instanceSpec),
+  specKind(
+    {
+      group: LATEEN,
+      kind: 'CustomTelemetry',
+      plural: 'customtelemetries',
+      shortNames: ['ct'],
+      columns: [
+        column('Mode', '.spec.mode', 'Who tells'),
+        column('Metrics', '.spec.metrics[*].name', 'Metrics it defines'),
+        column('Logs', '.spec.logs[*].name', 'Logs it defines'),
+        AGE,
+      ],
+    },
+    customTelemetrySpec,
+    checkCustomTelemetry,
+  ),
+  specKind({ group: MIXER, kind: 'rule' }, mixerRuleSpec, checkMixerRule),
+  specKind({ group: MIXER, kind: 'handler' }, handlerSpec, checkHandler),
+  specKind({ group: MIXER, kind: 'instance' }, instanceSpec, checkInstance),
   specKind({ group: MIXER, kind: 'denier' }, denierSpec),
   specKind({ group: MIXER, kind: 'checknothing' }, looseSpec),
   specKind({ group: MIXER, kind: 'listchecker' }, listCheckerSpec),
   specKind({ group: MIXER, kind: 'listentry', plural: 'listentries' }, looseSpec),
-  specKind({ group: MIXER, kind: 'metric' }, looseSpec),
-  specKind({ group: MIXER, kind: 'logentry', plural: 'logentries' }, looseSpec),
-  specKind({ group: MIXER, kind: 'prometheus', plural: 'prometheuses' }, looseSpec),
-  specKind({ group: MIXER, kind: 'stdio' }, looseSpec),
+  specKind({ group: MIXER, kind: 'metric' }, required(metricSpec), checkMetric),
+  specKind({ group: MIXER, kind: 'logentry', plural: 'logentries' }, logEntrySpec, checkLogEntry),
+  specKind({ group: MIXER, kind: 'prometheus', plural: 'prometheuses' }, prometheusSpec, checkPrometheus),
+  specKind({ group: MIXER, kind: 'stdio' }, stdioSpec, checkStdio),
 ];

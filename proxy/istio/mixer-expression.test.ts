@@ -41,6 +41,7 @@ describe('Mixer expressions', () => {
       says: '(or (eq a "1") (and (eq b "2") (eq c "3")))',
     },
     { it: 'binds | closer than ==, as Go does', text: 'a | b | "x" == "y"', says: '(eq (else (else a b) "x") "y")' },
+    { it: 'joins texts', text: 'a + "/" + b | "c" == d', says: '(eq (else (add (add a "/") b) "c") d)' },
     { it: 'takes parentheses and negation', text: '!(a == "1") && !b.c', says: '(and (not (eq a "1")) (not b.c))' },
     {
       it: 'calls functions and methods',

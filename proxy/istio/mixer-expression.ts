@@ -20,8 +20,8 @@ export type Expression =
       readonly at: number;
     };
 
-/** `|` is "the first of them that is there". */
-export type Binary = 'or' | 'and' | 'eq' | 'ne' | 'else';
+/** `else` is `|`, "the first of them that is there"; `add` joins texts. */
+export type Binary = 'or' | 'and' | 'eq' | 'ne' | 'else' | 'add';
 
 /** `at` counts characters from 0. */
 export type ExpressionError = { readonly at: number; readonly message: string };
@@ -39,6 +39,7 @@ const OPERATORS: Readonly<Record<string, { readonly strength: number; readonly k
   '==': { strength: 3, kind: 'eq' },
   '!=': { strength: 3, kind: 'ne' },
   '|': { strength: 4, kind: 'else' },
+  '+': { strength: 4, kind: 'add' },
 };
 
 export function parseExpression(text: string): Parsed {

@@ -8,7 +8,7 @@ const WORD = /[A-Za-z_]\w*/y;
 const NUMBER = /-?\d+(?:\.\d+)?/y;
 /** Interpreted strings as Go and JSON write them; raw strings between backquotes. */
 const STRING = /"(?:[^"\\\n]|\\.)*"|`[^`]*`/y;
-const SIGNS = ['==', '!=', '&&', '||', '|', '!', '(', ')', '[', ']', '.', ','];
+const SIGNS = ['==', '!=', '&&', '||', '|', '+', '!', '(', ')', '[', ']', '.', ','];
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', t: '\t', r: '\r', '"': '"', '\\': '\\', "'": "'" };
 
 /** The words of `text`, with an `end` behind the last one; or where it cannot be read. */

@@ -177,15 +177,51 @@ describe('authentication and telemetry', () => {
       { tracing: [{ randomSamplingPercentage: 101 }] },
       'error spec.tracing[0].randomSamplingPercentage: expected a number from 0 to 100, got 101',
     ],
-    ['Telemetry', { tracing: [{ customTags: { a: {} } }] }, 'warning spec.tracing[0].customTags: has no effect'],
     [
       'Telemetry',
-      { accessLogging: [{ filter: { expression: 'a' } }] },
-      'warning spec.accessLogging[0].filter: has no effect',
+      { tracing: [{ customTags: { a: {} } }] },
+      'error spec.tracing[0].customTags.a: expected literal, environment, header or formatter, got none of them',
     ],
-    ['Telemetry', { metrics: [{}] }, 'warning spec.metrics: has no effect'],
+    [
+      'Telemetry',
+      { tracing: [{ customTags: { a: { formatter: { value: '%REK(x)%' } } } }] },
+      'error spec.tracing[0].customTags.a.formatter.value: expected a format; there is no operator %REK%; did you mean %REQ%?',
+    ],
+    [
+      'Telemetry',
+      { accessLogging: [{ filter: { expression: 'response.cod >= 400' } }] },
+      'error spec.accessLogging[0].filter.expression: expected a CEL expression; at character 1: unknown attribute `response.cod`; did you mean `response.code`?',
+    ],
+    [
+      'Telemetry',
+      { accessLogging: [{ filter: { expression: 'response.code' } }] },
+      'error spec.accessLogging[0].filter.expression: expected a CEL expression; at character 1: expected a condition',
+    ],
+    [
+      'Telemetry',
+      { metrics: [{ overrides: [{ tagOverrides: { a: { value: 'request.hots' } } }] }] },
+      'error spec.metrics[0].overrides[0].tagOverrides.a.value: expected a CEL expression; at character 1: unknown attribute `request.hots`; did you mean `request.host`?',
+    ],
+    [
+      'Telemetry',
+      { metrics: [{ overrides: [{ tagOverrides: { 'a-b': { value: '"x"' } } }] }] },
+      'warning spec.metrics[0].overrides[0].tagOverrides[a-b]: is shown as `a_b`',
+    ],
   ])('says of a %s %j: %s', (kind, spec, message) => {
     expect(said(kind, spec)).toContainEqual(expect.stringContaining(message));
+  });
+
+  test.each([
+    ['lateen.dev/trace-keep-errors', 'yes', 'expected "true" or "false", got "yes"'],
+    ['lateen.dev/trace-keep-slower-than', 'soon', 'expected a duration such as 500ms, got "soon"'],
+    ['lateen.dev/access-log-percent', '200', 'expected a number from 0 to 100, got "200"'],
+  ])('says of the annotation %s: %s', (name, text, message) => {
+    expect(said('Telemetry', {}, { [name]: text })).toEqual([`error metadata.annotations[${name}]: ${message}`]);
+  });
+
+  test('the annotations of a Telemetry resource pass without a word', () => {
+    const annotations = { 'lateen.dev/trace-keep-errors': 'true', 'lateen.dev/trace-keep-slower-than': '500ms' };
+    expect(said('Telemetry', {}, { ...annotations, 'lateen.dev/access-log-percent': '0.5' })).toEqual([]);
   });
 
   test.each<[string, object]>([
@@ -194,6 +230,37 @@ describe('authentication and telemetry', () => {
     [
       'Telemetry',
       { tracing: [{ randomSamplingPercentage: 10, disableSpanReporting: false }], accessLogging: [{ disabled: true }] },
+    ],
+    [
+      'Telemetry',
+      {
+        tracing: [
+          {
+            match: { mode: 'CLIENT' },
+            providers: [{ name: 'zipkin' }],
+            customTags: { user: { header: { name: 'end-user' } }, path: { formatter: { value: '%REQ(:PATH)%' } } },
+            useRequestIdForTraceSampling: false,
+            enableIstioTags: false,
+            disableContextPropagation: true,
+          },
+        ],
+        metrics: [
+          {
+            providers: [{ name: 'prometheus' }],
+            overrides: [
+              {
+                match: { metric: 'REQUEST_COUNT', mode: 'SERVER' },
+                disabled: false,
+                tagOverrides: { host: { value: 'request.host' }, source_app: { operation: 'REMOVE' } },
+              },
+            ],
+            reportingInterval: '10s',
+          },
+        ],
+        accessLogging: [
+          { match: { mode: 'SERVER' }, providers: [{ name: 'envoy' }], filter: { expression: 'response.code >= 400' } },
+        ],
+      },
     ],
   ])('a %s %j passes without a word', (kind, spec) => {
     expect(said(kind, spec)).toEqual([]);

@@ -1,4 +1,5 @@
 /** Telemetry and ProxyConfig: what proxies tell, and how they run. (telemetry.istio.io, networking.istio.io; Istio's API reference.) */
+import { celCondition, celLabelValue } from './cel.ts';
 import {
   bool,
   described,
@@ -19,11 +20,17 @@ import { attachment, ONE_ATTACHMENT, workloadSelector } from './selector.ts';
 const mode = enumeration(['CLIENT_AND_SERVER', 'CLIENT', 'SERVER'], 'Which side of a request', {
   default: 'CLIENT_AND_SERVER',
 });
-const providers = ignored(
-  list(object({ name: required(string('Name of the provider', { minLength: 1 })) }, 'A provider'), 'Where it goes'),
-  "Lateen's providers are set on its command line",
+const providers = list(
+  object(
+    {
+      name: required(
+        string('`envoy`, `zipkin`, `opentelemetry`, `prometheus`, or one of extensionProviders', { minLength: 1 }),
+      ),
+    },
+    'A provider',
+  ),
+  "Where it goes; absent: as outside of this, at last the mesh's defaultProviders",
 );
-const both = 'Lateen applies this to both sides so far';
 
 const customTag = object(
   {
@@ -44,7 +51,7 @@ const customTag = object(
 
 const tracing = object(
   {
-    match: ignored(object({ mode }, 'Which side of a request'), both),
+    match: object({ mode }, 'Which side of a request'),
     providers,
     randomSamplingPercentage: double('Percent of requests that are traced, when nobody upstream decided', {
       min: 0,
@@ -52,16 +59,10 @@ const tracing = object(
       default: 1,
     }),
     disableSpanReporting: bool('No spans; trace headers are still passed on', { default: false }),
-    customTags: ignored(map(customTag, 'Tags by name'), "Lateen's spans have fixed tags so far"),
-    useRequestIdForTraceSampling: ignored(
-      bool('Decide by the request id', { default: true }),
-      'Lateen decides by trace headers and chance',
-    ),
-    enableIstioTags: ignored(bool("Istio's own tags", { default: true }), "Lateen's spans have fixed tags so far"),
-    disableContextPropagation: ignored(
-      bool('Do not pass trace headers on', { default: false }),
-      'Lateen always passes trace headers on',
-    ),
+    customTags: map(customTag, 'Tags by name; they replace all that were given outside of this'),
+    useRequestIdForTraceSampling: bool('The request id may carry the decision', { default: true }),
+    enableIstioTags: bool("Istio's own tags", { default: true }),
+    disableContextPropagation: bool('Do not pass trace headers on', { default: false }),
   },
   'Settings of tracing',
 );
@@ -84,7 +85,7 @@ export const METRICS = [
 const tagOverride = object(
   {
     operation: enumeration(['UPSERT', 'REMOVE'], 'Set or remove', { default: 'UPSERT' }),
-    value: string('CEL expression'),
+    value: string('CEL expression; what it yields, as text', { format: celLabelValue }),
   },
   'What happens to a label',
 );
@@ -93,7 +94,7 @@ const override = object(
     match: object(
       {
         metric: enumeration(METRICS, "One of Istio's metrics"),
-        customMetric: string('Another metric', { minLength: 1 }),
+        customMetric: string("One of Istio's metrics, as Prometheus shows it: `requests_total`", { minLength: 1 }),
         mode,
       },
       'Which metrics',
@@ -108,12 +109,12 @@ export type MetricsOverride = Infer<typeof override>;
 
 const accessLogging = object(
   {
-    match: ignored(object({ mode }, 'Which side of a request'), both),
+    match: object({ mode }, 'Which side of a request'),
     providers,
     disabled: bool('No access log', { default: false }),
-    filter: ignored(
-      object({ expression: string('CEL expression') }, 'Which requests are logged'),
-      'Lateen logs all requests or none so far',
+    filter: object(
+      { expression: string('CEL condition such as `response.code >= 400`', { format: celCondition }) },
+      'Which requests are logged',
     ),
   },
   'Settings of access logs',
@@ -124,19 +125,21 @@ export const telemetrySpec = object(
   {
     ...attachment,
     tracing: list(tracing, 'Settings of tracing'),
-    metrics: ignored(
-      list(
-        object(
-          {
-            providers,
-            overrides: list(override, 'Changes to metrics'),
-            reportingInterval: duration('Time between reports of TCP metrics', { default: '5s' }),
-          },
-          'Settings of metrics',
-        ),
+    metrics: list(
+      object(
+        {
+          providers,
+          overrides: list(override, 'Changes to metrics'),
+          reportingInterval: duration(
+            'Time between reports of TCP metrics; Lateen counts at once, which is always sooner',
+            {
+              default: '5s',
+            },
+          ),
+        },
         'Settings of metrics',
       ),
-      "Lateen's metrics are fixed so far",
+      'Settings of metrics',
     ),
     accessLogging: list(accessLogging, 'Settings of access logs'),
   },

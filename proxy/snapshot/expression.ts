@@ -29,6 +29,8 @@ export type Operator =
   | 'div'
   | 'mod'
   | 'neg'
+  /** Toward zero. */
+  | 'trunc'
   /** Condition, then, otherwise. */
   | 'if'
   /** The first that is there (Mixer's `|`). */
@@ -47,4 +49,6 @@ export type Operator =
   /** The text of a value: numbers in decimal, durations as `6.848ms`. */
   | 'string'
   | 'duration-text'
+  /** Of a timestamp: `2017-09-21T04:33:31.249Z`. */
+  | 'time-text'
   | 'number';

@@ -31,6 +31,8 @@ export type TracingSettings = {
   /** Our extension: spans of requests that were not sampled are reported all the same when they fail, or take so long; null: no matter how long. */
   readonly keepErrors: boolean;
   readonly keepSlowerThan: Ms | null;
+  /** Of the path in `http.url`, characters (Istio: maxPathTagLength); without it, Envoy's 256. */
+  readonly maxPathLength?: number;
 };
 
 export type CustomTag = {

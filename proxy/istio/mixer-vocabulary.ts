@@ -1,0 +1,91 @@
+/** The attributes of Istio 1.0 and their types (istio.io/v1.0: Attribute Vocabulary), with the older names that were still read. */
+
+/** Mixer's value types, as far as they can be told apart: e-mails, URIs and DNS names are texts here. */
+export type ValueType = 'string' | 'int' | 'double' | 'bool' | 'duration' | 'time' | 'ip' | 'map';
+
+const PARTY = {
+  uid: 'string',
+  ip: 'ip',
+  labels: 'map',
+  name: 'string',
+  namespace: 'string',
+  principal: 'string',
+  owner: 'string',
+  'workload.uid': 'string',
+  'workload.name': 'string',
+  'workload.namespace': 'string',
+  // Istio 0.8 and before.
+  user: 'string',
+  serviceAccount: 'string',
+  service: 'string',
+} as const satisfies Readonly<Record<string, ValueType>>;
+
+const OTHERS = {
+  'destination.port': 'int',
+  'destination.container.name': 'string',
+  'destination.container.image': 'string',
+  'destination.service.uid': 'string',
+  'destination.service.host': 'string',
+  'destination.service.name': 'string',
+  'destination.service.namespace': 'string',
+  'request.headers': 'map',
+  'request.id': 'string',
+  'request.path': 'string',
+  'request.url_path': 'string',
+  'request.host': 'string',
+  'request.method': 'string',
+  'request.reason': 'string',
+  'request.referer': 'string',
+  'request.scheme': 'string',
+  'request.total_size': 'int',
+  'request.size': 'int',
+  'request.time': 'time',
+  'request.useragent': 'string',
+  'request.auth.principal': 'string',
+  'request.auth.audiences': 'string',
+  'request.auth.presenter': 'string',
+  'request.auth.claims': 'map',
+  'request.api_key': 'string',
+  'response.headers': 'map',
+  'response.size': 'int',
+  'response.total_size': 'int',
+  'response.time': 'time',
+  'response.duration': 'duration',
+  'response.code': 'int',
+  'response.grpc_status': 'string',
+  'response.grpc_message': 'string',
+  'connection.id': 'string',
+  'connection.event': 'string',
+  'connection.received.bytes': 'int',
+  'connection.received.bytes_total': 'int',
+  'connection.sent.bytes': 'int',
+  'connection.sent.bytes_total': 'int',
+  'connection.duration': 'duration',
+  'connection.mtls': 'bool',
+  'connection.requested_server_name': 'string',
+  'context.protocol': 'string',
+  'context.time': 'time',
+  'context.proxy_error_code': 'string',
+  'context.reporter.kind': 'string',
+  'context.reporter.uid': 'string',
+  'api.service': 'string',
+  'api.version': 'string',
+  'api.operation': 'string',
+  'api.protocol': 'string',
+  'check.error_code': 'int',
+  'check.error_message': 'string',
+  // As Istio 0.2 wrote them.
+  'check.error.code': 'int',
+  'check.error.message': 'string',
+  'check.cache_hit': 'bool',
+  'quota.cache_hit': 'bool',
+} as const satisfies Readonly<Record<string, ValueType>>;
+
+/** Type of each attribute, by its name. */
+export const VOCABULARY: ReadonlyMap<string, ValueType> = new Map<string, ValueType>([
+  ...Object.entries(PARTY).flatMap(([name, type]): [string, ValueType][] => [
+    [`source.${name}`, type],
+    [`destination.${name}`, type],
+  ]),
+  ...Object.entries(OTHERS),
+]);
