@@ -6,7 +6,7 @@ import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
 import type { AdminContext, LogLevel } from './admin/context.ts';
 import { DEFAULT_NAMESPACE, type MeshSettings } from './compile/defaults.ts';
 import { describeDiff, diffSnapshots } from './compile/diff.ts';
-import { SeriesReader } from './core/registry.ts';
+import { SeriesReader } from './core/series-reader.ts';
 import type { Server } from './dns/resolv-conf.ts';
 import { DnsServer } from './dns/server.ts';
 import { exposeDnsStats } from './dns/stats.ts';
@@ -20,12 +20,16 @@ import { Applier, type Applied } from './sources/apply.ts';
 import { ControlApiSource } from './sources/control-api.ts';
 import { FileSource } from './sources/file.ts';
 import type { Source } from './sources/source.ts';
-import { EgressBook } from './telemetry/egress-book.ts';
+import type { TapOrder } from './snapshot/tap.ts';
+import { exposeConfigFacts } from './telemetry/config-stats.ts';
 import { exposeLoad, loadStats } from './telemetry/overload-metrics.ts';
 import { createExposition } from './telemetry/prometheus.ts';
 import { startHandover, type Handover } from './handover.ts';
+import { otlpEnvelope } from './telemetry/otlp.ts';
 import { createSpanExporter } from './telemetry/span-exporter.ts';
 import { exposeSpanStats } from './telemetry/span-stats.ts';
+import type { Propagation } from './telemetry/trace-context.ts';
+import { TrafficReports } from './traffic-reports.ts';
 import { Workers } from './workers.ts';
 
 export type ProxyOptions = {
@@ -48,6 +52,10 @@ export type ProxyOptions = {
   readonly accessLog: string;
   /** Base URLs of Zipkin collectors. */
   readonly zipkin: readonly string[];
+  /** Base URLs of OpenTelemetry collectors, OTLP over HTTP in JSON; without it, none. */
+  readonly otlp?: readonly string[];
+  /** Which headers carry traces; without it, B3. */
+  readonly propagation?: Propagation;
   /** Where the last good configuration is kept; null: nowhere. */
   readonly stateDir: string | null;
   /** URL of the application's own metrics; null: it has none. */
@@ -94,7 +102,7 @@ class Main implements Proxy {
   readonly #reader = new SeriesReader();
   readonly #exposition = createExposition(this.#reader, VERSION);
   readonly #spans;
-  readonly #egress: EgressBook;
+  readonly #traffic: TrafficReports;
   readonly #limits: ListenerLimits;
   readonly #workers: Workers;
   readonly #collector = new Collector();
@@ -114,6 +122,8 @@ class Main implements Proxy {
   #problems: ReadonlySet<string> = new Set();
   /** The snapshot that was published last. */
   #inForce: Snapshot | null = null;
+  /** ms since 1970 */
+  #inForceSince: number | null = null;
   #failing = false;
   #draining: Promise<void> | null = null;
   #restore: NodeJS.Timeout | null = null;
@@ -130,6 +140,7 @@ class Main implements Proxy {
     this.#becomeReady = resolve;
     this.#spans = createSpanExporter({
       collectors: options.zipkin,
+      otlp: { collectors: options.otlp ?? [], envelope: otlpEnvelope(options.node, VERSION) },
       onState: (collector, problem) =>
         problem === null
           ? this.#log.info(`spans go to ${collector}`)
@@ -140,15 +151,24 @@ class Main implements Proxy {
     this.#limits = options.limits ?? SIDECAR_LIMITS;
     this.#workers = new Workers(
       options.concurrency,
-      { node: options.node, accessLog, sharedLog: options.concurrency > 1, limits: this.#limits },
+      {
+        node: options.node,
+        accessLog,
+        sharedLog: options.concurrency > 1,
+        limits: this.#limits,
+        spanFormats: this.#spans.formats,
+        ...(options.propagation === undefined ? {} : { propagation: options.propagation }),
+      },
       {
         onApplied: (version) => this.#onApplied(version),
         onBindProblem: (problem) => this.#onBindProblem(problem),
         onBindRecovered: (listener) => this.#onBindRecovered(listener),
         onAnnouncement: (worker, announcement) => this.#reader.accept(worker, announcement),
         onSpans: (batch) => this.#spans.push(batch),
-        onEgress: (rows) => this.#egress.add(rows),
-        onGone: (worker) => this.#reader.retire(worker),
+        onEgress: (rows) => this.#traffic.onEgress(rows),
+        onEdges: (worker, rows) => this.#traffic.onEdges(worker, rows),
+        onTapped: (batches) => this.#traffic.onTapped(batches),
+        onGone: (worker) => this.#gone(worker),
         onWarning: (message) => this.#log.warn(message),
         onCrash: (error) => this.#log.error(error, 'a worker thread crashed; another takes its place'),
       },
@@ -166,11 +186,16 @@ class Main implements Proxy {
     this.#control =
       source.kind === 'control-api' ? new ControlApiSource(source.url, `${node.name}.${node.namespace}`, log) : null;
     const control = this.#control;
-    this.#egress = new EgressBook({
-      workload: node.workload,
-      run: `${this.#startedAt}-${process.pid}`,
-      send: control === null ? null : (report) => control.tell('egress', report),
-    });
+    const tell = control === null ? null : (what: string, body: unknown) => control.tell(what, body);
+    this.#traffic = new TrafficReports(node.workload, `${this.#startedAt}-${process.pid}`, tell);
+    if (control !== null) control.onTaps = (taps) => this.#workers.setTaps(taps as readonly TapOrder[]);
+    exposeConfigFacts(this.#exposition.registry, () => ({
+      connected: control === null ? null : control.connected,
+      errors: this.#errors(),
+      unbound: this.#bindProblems.size,
+      revision: this.#applier.current?.revision ?? 0,
+      since: this.#inForceSince,
+    }));
     this.#source = this.#control ?? new FileSource(source.kind === 'files' ? source.dir : '', DEFAULT_NAMESPACE, log);
   }
 
@@ -238,7 +263,7 @@ class Main implements Proxy {
     this.#log.info('draining');
     if (this.#restore !== null) clearTimeout(this.#restore);
     process.off('SIGUSR1', this.#reopen);
-    await Promise.race([this.#tellEgress(), pause(LAST_WORDS_MS, null, { ref: false })]);
+    await Promise.race([this.#tellLast(), pause(LAST_WORDS_MS, null, { ref: false })]);
     this.#source.close();
     const handedOver = this.#handover?.handedOver() ?? false;
     // Who asks there means the successor now.
@@ -254,10 +279,15 @@ class Main implements Proxy {
   }
 
   /** A job may be over before its proxy has said what it was refused. */
-  async #tellEgress(): Promise<void> {
+  async #tellLast(): Promise<void> {
     if (this.#control === null) return;
-    await this.#workers.egress();
-    await this.#egress.close();
+    await Promise.all([this.#workers.egress(), this.#workers.edges()]);
+    await this.#traffic.close();
+  }
+
+  #gone(worker: number): void {
+    this.#reader.retire(worker);
+    this.#traffic.onGone(worker);
   }
 
   #publish(applied: Applied, snapshot: Snapshot | null): void {
@@ -265,6 +295,7 @@ class Main implements Proxy {
     if (snapshot !== null) {
       const changed = describeDiff(diffSnapshots(this.#inForce, snapshot));
       this.#inForce = snapshot;
+      this.#inForceSince = Date.now();
       this.#log.info({ version: snapshot.version, revision: applied.revision }, `configuration compiled: ${changed}`);
     }
     this.#logProblems(applied.problems);
@@ -282,6 +313,10 @@ class Main implements Proxy {
     this.#problems = new Set(errors.keys());
   }
 
+  #errors(): number {
+    return (this.#applier.current?.problems ?? []).filter((p) => p.severity === 'error').length;
+  }
+
   #restoreLastGood(): void {
     if (this.#applier.restore())
       this.#log.warn('the control API does not answer; running on the configuration of the last run');
@@ -296,11 +331,12 @@ class Main implements Proxy {
     this.#control?.report({
       revision: applied.revision,
       version,
-      accepted: !applied.problems.some((p) => p.severity === 'error'),
+      accepted: this.#errors() === 0,
       problems: applied.problems,
       role: node.role,
       workload: node.workload,
       ip: node.ip,
+      metricsPort: this.#options.ports.merged || this.#options.ports.metrics,
       pid: process.pid,
       startedAt: new Date(this.#startedAt).toISOString(),
     });
@@ -344,13 +380,14 @@ class Main implements Proxy {
       clusters: () => this.#workers.clusters(),
       egress: async () => {
         await this.#workers.egress();
-        return this.#egress.rows();
+        return this.#traffic.egress.rows();
       },
       limits: this.#limits,
       load: () => loadStats(this.#workers.load),
       exposition: this.#exposition,
       drain: (inboundOnly) => (inboundOnly ? this.#workers.drainInbound() : void this.drain()),
       failHealth: (failing) => void (this.#failing = failing),
+      reopenLogs: this.#reopen,
       quit: () => this.#quit(),
       logLevel: () => this.#log.level as LogLevel,
       setLogLevel: (level) => void (this.#log.level = level),

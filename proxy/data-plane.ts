@@ -30,12 +30,18 @@ import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import type { TracingSettings } from './snapshot/telemetry.ts';
 import { countDroppedLines, createAccessLog, type AccessLog } from './telemetry/access-log.ts';
+import { createCustomMetrics, type CustomMetrics } from './telemetry/custom-metrics.ts';
+import { createDenialCounter } from './telemetry/denials.ts';
+import { EdgeStats } from './telemetry/edge-stats.ts';
 import { EgressSightings } from './telemetry/egress-sightings.ts';
 import { createIstioMetrics } from './telemetry/istio-metrics.ts';
+import { MetricOverrides } from './telemetry/metric-overrides.ts';
 import { createOverloadMetrics } from './telemetry/overload-counters.ts';
+import { PeerMetadata } from './telemetry/peer-metadata.ts';
 import { createSpanRecorder, type SpanRecorder } from './telemetry/spans.ts';
 import { ensureRequestId } from './telemetry/request-id.ts';
 import { createTcpMetrics } from './telemetry/tcp-metrics.ts';
+import { Tap } from './telemetry/tap.ts';
 import { startTrace } from './telemetry/trace-context.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 
@@ -64,11 +70,15 @@ export function createDataPlane(
     onOverflow: ({ name }, limit) =>
       post({ kind: 'warning', message: `${name} has ${limit} label sets; what comes on top is counted as "other"` }),
   });
-  const log =
-    setup.accessLog === null
-      ? null
-      : createAccessLog({ to: setup.accessLog, shared: setup.sharedLog, onDrop: countDroppedLines(writer) });
-  const spans = createSpanRecorder(setup.node, (batch) => post({ kind: 'spans', batch }));
+  const warn = (message: string): void => post({ kind: 'warning', message });
+  const log = createAccessLog({
+    node: setup.node,
+    to: setup.accessLog,
+    shared: setup.sharedLog,
+    onDrop: countDroppedLines(writer),
+    onProblem: warn,
+  });
+  const spans = createSpanRecorder(setup.node, setup.spanFormats ?? [], (batch) => post({ kind: 'spans', batch }));
   const board = new LoadBoard(setup.load ?? 1);
   const row = setup.row ?? 0;
   const count = createOverloadMetrics(writer);
@@ -81,8 +91,28 @@ export function createDataPlane(
     row,
     onRefuseConnections: (refuse) => listeners.refuse(refuse),
   });
+  const overrides = new MetricOverrides(writer, setup.node);
+  const custom = createCustomMetrics(writer, setup.node);
   const egress = new EgressSightings();
-  const environment = createEnvironment(setup, upstreams, writer, log, spans, overload, egress, ownPorts);
+  const edges = new EdgeStats(
+    setup.node,
+    (port) => environment.plans.current.snapshot.clusters[`inbound|${port}||`] ?? null,
+  );
+  const tap = new Tap(setup.node, (batches) => post({ kind: 'tapped', batches }));
+  const environment = createEnvironment(
+    setup,
+    upstreams,
+    writer,
+    overrides,
+    custom,
+    log,
+    spans,
+    overload,
+    egress,
+    edges,
+    tap,
+    ownPorts,
+  );
   const { plans } = environment;
   upstreams.leadsBack = (address, port) => leadsBack(environment, address, port, 'outbound');
   const ingress = new Ingress(
@@ -104,13 +134,20 @@ export function createDataPlane(
     upstreams.sweep(now);
     ingress.clients.sweep(now);
     overload.sweep(now);
+    writer.tellExemplars();
     tellEgress();
+    tellEdges();
   }, limits.sweepInterval);
   sweeper.unref();
   return { tell };
 
   function tellEgress(): void {
     if (egress.size > 0) post({ kind: 'egress', id: null, rows: egress.drain() });
+  }
+
+  function tellEdges(): void {
+    const rows = edges.drain();
+    if (rows.length > 0) post({ kind: 'edges', id: null, rows });
   }
 
   function tell(message: ToWorker): void {
@@ -138,15 +175,23 @@ export function createDataPlane(
         return post({ kind: 'clusters', id: message.id, clusters: clusterStates(upstreams.clusters.values()) });
       case 'egress':
         return post({ kind: 'egress', id: message.id, rows: egress.drain() });
+      case 'edges':
+        return post({ kind: 'edges', id: message.id, rows: edges.drain() });
+      case 'taps':
+        return tap.set(message.taps);
       case 'reopen-logs':
         // The old file stays open when the new one cannot be.
-        log?.reopen().catch(() => undefined);
+        log.reopen().catch((error: Error) => warn(`access log: ${error.message}; the old file stays in use`));
     }
   }
 
   async function apply(snapshot: Snapshot, discovery: Discovery): Promise<void> {
     upstreams.setClusters(snapshot.clusters);
     upstreams.setDiscovery(discovery);
+    overrides.apply(snapshot.telemetry.metrics);
+    custom.set(snapshot.telemetry.custom);
+    spans.use(snapshot.telemetry.tracing);
+    log.use(snapshot.telemetry.logs);
     plans.swap(link(snapshot, environment));
     ingress.forgetPeers();
     await listeners.set(snapshot.listeners);
@@ -163,8 +208,11 @@ export function createDataPlane(
     overload.close();
     upstreams.close();
     spans.flush();
+    writer.tellExemplars();
     tellEgress();
-    await log?.flush();
+    tellEdges();
+    tap.flush();
+    await log.flush();
     post({ kind: 'drained' });
   }
 }
@@ -182,21 +230,26 @@ function createEnvironment(
   setup: WorkerSetup,
   upstreams: Upstreams,
   writer: SeriesWriter,
-  log: AccessLog | null,
+  overrides: MetricOverrides,
+  custom: CustomMetrics,
+  log: AccessLog,
   spans: SpanRecorder,
   overload: Overload,
   egress: EgressSightings,
+  edges: EdgeStats,
+  tap: Tap,
   ownPorts: OwnPorts,
 ): Environment {
   const metrics = createIstioMetrics(
     writer,
     setup.node,
     (port) => plans.current.snapshot.clusters[`inbound|${port}||`] ?? null,
+    overrides,
   );
+  const denied = createDenialCounter(writer);
   const plans = new Plans({ snapshot: emptySnapshot(setup.node), listeners: new Map(), normalizePath });
   const side = (x: Exchange): 'client' | 'server' => (x.direction === 'inbound' ? 'server' : 'client');
   const settingsOf = (x: Exchange): TracingSettings => plans.current.snapshot.telemetry.tracing[side(x)];
-  const isLogged = (x: Exchange): boolean => plans.current.snapshot.telemetry.logs[side(x)].length > 0;
   return {
     node: setup.node,
     plans,
@@ -205,22 +258,34 @@ function createEnvironment(
     random: systemRandom,
     tunnels: new Set(),
     ownPorts,
-    tcpSeries: createTcpMetrics(writer, setup.node),
+    tcpSeries: createTcpMetrics(writer, setup.node, overrides),
+    peers: new PeerMetadata(setup.node),
     identify(x: Exchange): void {
       ensureRequestId(x, x.direction === 'gateway');
-      startTrace(x, settingsOf(x).percent, systemRandom);
+      startTrace(x, settingsOf(x), systemRandom, setup.propagation);
     },
     record(x: Exchange): void {
       overload.end();
       metrics(x);
+      custom.record(x);
+      denied(x, 'http');
       spans.record(x);
       egress.note(x);
-      if (log !== null && isLogged(x)) log.record(x, x.configVersion);
+      edges.record(x);
+      if (tap.active) tap.note(x);
+      log.record(x);
     },
-    reached: (x: Exchange) => egress.note(x),
-    recordTcp(x: Exchange): void {
+    reached(x: Exchange): void {
       egress.note(x);
-      if (log !== null && isLogged(x)) log.record(x, x.configVersion);
+      edges.reached(x);
+    },
+    recordTcp(x: Exchange): void {
+      custom.recordTcp(x);
+      denied(x, 'tcp');
+      egress.note(x);
+      edges.recordTcp(x);
+      if (tap.active) tap.note(x);
+      log.record(x);
     },
   };
 }

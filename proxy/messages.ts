@@ -6,8 +6,11 @@ import type { BindProblem, SharedSocket } from './listener/listeners.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
+import type { TapBatch, TapOrder } from './snapshot/tap.ts';
+import type { EdgeRow } from './telemetry/edge-stats-row.ts';
 import type { EgressRow } from './telemetry/egress-sightings.ts';
-import type { SpanBatch } from './telemetry/spans.ts';
+import type { SpanBatch, SpanFormat } from './telemetry/spans.ts';
+import type { Propagation } from './telemetry/trace-context.ts';
 
 /** Given to a worker at its start. */
 export type WorkerSetup = {
@@ -16,6 +19,10 @@ export type WorkerSetup = {
   readonly accessLog: number | string | null;
   /** Other threads write to the same descriptor. */
   readonly sharedLog: boolean;
+  /** Formats of spans that somebody takes; without it, none is made. */
+  readonly spanFormats?: readonly SpanFormat[];
+  /** Which headers carry traces; without it, B3. */
+  readonly propagation?: Propagation;
   /** Towards clients; without it, those of a sidecar. */
   readonly limits?: ListenerLimits;
   /** Of a LoadBoard, for all workers, and the row of this one; without it, it is the only one. */
@@ -42,6 +49,9 @@ export type ToWorker =
   | { readonly kind: 'drain-inbound' }
   | { readonly kind: 'clusters'; readonly id: number }
   | { readonly kind: 'egress'; readonly id: number }
+  | { readonly kind: 'edges'; readonly id: number }
+  /** All taps there are; none: nobody looks. */
+  | { readonly kind: 'taps'; readonly taps: readonly TapOrder[] }
   | { readonly kind: 'reopen-logs' };
 
 export type FromWorker =
@@ -53,6 +63,9 @@ export type FromWorker =
   | { readonly kind: 'spans'; readonly batch: SpanBatch }
   /** Traffic that left the mesh, or was kept from it, since the last of these. `id` null: not asked for. */
   | { readonly kind: 'egress'; readonly id: number | null; readonly rows: readonly EgressRow[] }
+  /** Who called whom since the last of these, likewise. */
+  | { readonly kind: 'edges'; readonly id: number | null; readonly rows: readonly EdgeRow[] }
+  | { readonly kind: 'tapped'; readonly batches: readonly TapBatch[] }
   | { readonly kind: 'clusters'; readonly id: number; readonly clusters: readonly ClusterState[] }
   /** `taken`: descriptors of the adopted sockets that are in use. */
   | {

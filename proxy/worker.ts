@@ -3,13 +3,14 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { keepCompiledCode } from './settle.ts';
 import { createDataPlane } from './data-plane.ts';
 import { CRASHED, type FromWorker, type ToWorker, type WorkerSetup } from './messages.ts';
+import { buffersOf } from './telemetry/spans.ts';
 
 /** A thread that throws more often than this before it is replaced is not worth keeping. */
 const MOST_THROWS = 10;
 
 const port = parentPort!;
 const plane = createDataPlane(workerData as WorkerSetup, (message: FromWorker) => {
-  port.postMessage(message, message.kind === 'spans' ? [message.batch.json.buffer] : []);
+  port.postMessage(message, message.kind === 'spans' ? buffersOf(message.batch) : []);
   // Nothing keeps the thread alive after this but connections that are past their time.
   if (message.kind === 'drained') setImmediate(() => process.exit(0));
 });

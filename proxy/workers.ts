@@ -10,6 +10,8 @@ import { LoadBoard } from './live/load-board.ts';
 import { OwnPorts } from './live/own-ports.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
+import type { TapBatch, TapOrder } from './snapshot/tap.ts';
+import type { EdgeRow } from './telemetry/edge-stats-row.ts';
 import type { EgressRow } from './telemetry/egress-sightings.ts';
 import type { SpanBatch } from './telemetry/spans.ts';
 
@@ -22,6 +24,8 @@ export type WorkerEvents = {
   onAnnouncement(worker: number, announcement: Announcement): void;
   onSpans(batch: SpanBatch): void;
   onEgress(rows: readonly EgressRow[]): void;
+  onEdges(worker: number, rows: readonly EdgeRow[]): void;
+  onTapped(batches: readonly TapBatch[]): void;
   /** The thread has ended unasked; what it had counted stays valid. */
   onGone(worker: number): void;
   onWarning(message: string): void;
@@ -75,6 +79,7 @@ export class Workers {
   /** Sockets of a crashed thread, for the one that replaces it. */
   readonly #heirloom: SharedSocket[] = [];
   #snapshot: Snapshot | null = null;
+  #taps: readonly TapOrder[] = [];
   #discovery: Discovery | null = null;
   #next = 1;
   #nextQuestion = 1;
@@ -113,6 +118,18 @@ export class Workers {
     await this.#ask('egress');
   }
 
+  /** Resolves when `onEdges` has been told of everything so far. */
+  async edges(): Promise<void> {
+    await this.#ask('edges');
+  }
+
+  /** All taps there are, in place of those before. */
+  setTaps(taps: readonly TapOrder[]): void {
+    if (taps.length === 0 && this.#taps.length === 0) return;
+    this.#taps = taps;
+    for (const thread of this.#threads) this.#tell(thread, { kind: 'taps', taps });
+  }
+
   /** Gives each worker its share of the sockets of a predecessor. Before the first snapshot. */
   adopt(sockets: readonly SharedSocket[]): void {
     const threads = [...this.#threads];
@@ -133,7 +150,7 @@ export class Workers {
     return { sockets: answers.flatMap((a) => a.sockets), taken: answers.flatMap((a) => a.taken) };
   }
 
-  #ask(kind: 'clusters' | 'sockets' | 'egress'): Promise<unknown[]> {
+  #ask(kind: 'clusters' | 'sockets' | 'egress' | 'edges'): Promise<unknown[]> {
     const { promise, resolve } = Promise.withResolvers<unknown[]>();
     const id = this.#nextQuestion++;
     this.#asked.set(id, { left: this.#threads.size, answers: [], done: resolve });
@@ -178,6 +195,7 @@ export class Workers {
     worker.on('message', (message: FromWorker) => this.#onMessage(thread, message));
     worker.on('error', (error: Error) => this.#events.onCrash(error));
     worker.on('exit', () => this.#onExit(thread));
+    if (this.#taps.length > 0) this.#tell(thread, { kind: 'taps', taps: this.#taps });
     if (this.#snapshot !== null) {
       this.#tell(thread, { kind: 'adopt', sockets: this.#heirloom.splice(0) });
       this.#tell(thread, { kind: 'snapshot', snapshot: this.#snapshot, discovery: this.#discovery! });
@@ -244,6 +262,11 @@ export class Workers {
       case 'egress':
         this.#events.onEgress(message.rows);
         return message.id === null ? undefined : this.#answer(message.id, null);
+      case 'edges':
+        this.#events.onEdges(thread.number, message.rows);
+        return message.id === null ? undefined : this.#answer(message.id, null);
+      case 'tapped':
+        return this.#events.onTapped(message.batches);
       case 'clusters':
         return this.#answer(message.id, message.clusters);
       case 'sockets':

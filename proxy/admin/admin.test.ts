@@ -1,11 +1,11 @@
-import { plainTelemetry } from '../compile/telemetry.ts';
 import assert from 'node:assert/strict';
-import { createServer, request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { createServer, request as httpRequest, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { describe, test } from 'vitest';
 import { clusterName } from '../core/brand.ts';
-import { SeriesReader, SeriesWriter } from '../core/registry.ts';
+import { SeriesWriter } from '../core/registry.ts';
+import { SeriesReader } from '../core/series-reader.ts';
 import { LiveCluster } from '../live/cluster.ts';
 import { LiveEndpoint } from '../live/endpoint.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
@@ -30,7 +30,7 @@ const snapshot = {
   listeners: [{ name: 'outbound_15001', address: '127.1.0.1', port: 15_001 }],
   tables: {},
   clusters: { [ratings.name]: ratings },
-  telemetry: plainTelemetry(1, true),
+  telemetry: {},
   pathNormalization: 'BASE',
 } as unknown as Snapshot;
 
@@ -65,6 +65,7 @@ async function serving(change: Partial<AdminContext> = {}, appMetrics: string | 
     exposition: createExposition(reader, '1.0.0', false),
     drain: (inboundOnly) => told.push(`drain ${inboundOnly}`),
     failHealth: (failing) => told.push(`fail ${failing}`),
+    reopenLogs: () => told.push('reopen'),
     quit: () => told.push('quit'),
     logLevel: () => level,
     setLogLevel: (to) => (level = to),
@@ -173,11 +174,12 @@ describe('admin port', () => {
       '/drain_listeners?graceful',
       '/healthcheck/fail',
       '/healthcheck/ok',
+      '/reopen_logs',
       '/quitquitquit',
     ]) {
       assert.equal((await ask(proxy.servers.admin, path, 'POST')).text, 'OK\n');
     }
-    assert.deepEqual(proxy.told, ['drain true', 'drain false', 'fail true', 'fail false', 'quit']);
+    assert.deepEqual(proxy.told, ['drain true', 'drain false', 'fail true', 'fail false', 'reopen', 'quit']);
   });
 
   test('changes nothing by GET, nor for a web page, nor under a foreign name', async () => {
@@ -281,7 +283,10 @@ describe('metrics ports', () => {
     await using many = await serving({
       exposition: {
         ...createExposition(new SeriesReader(), '1', false),
-        text: () => Promise.resolve('a 1\n'.repeat(1000)),
+        mesh: () => ['a 1\n'.repeat(1000)],
+        pages: async function* () {
+          yield 'a 1\n'.repeat(1000);
+        },
       },
     });
     const packed = await ask(many.servers.metrics, '/stats/prometheus', 'GET', { 'accept-encoding': 'gzip, br' });
@@ -297,7 +302,7 @@ describe('metrics ports', () => {
       ...createExposition(new SeriesReader(), '1', false),
       meshNames: () => new Set(['istio_requests_total']),
     };
-    exposition.mesh = () => 'istio_requests_total{reporter="source"} 7\n';
+    exposition.mesh = () => ['istio_requests_total{reporter="source"} 7\n'];
     exposition.process = () => Promise.resolve('istio_build{component="proxy"} 1\nprocess_x 1\nprocess_y 1\n');
     await using proxy = await serving({ exposition }, ratings.url);
     const text = await merged(proxy.servers);
@@ -308,6 +313,46 @@ describe('metrics ports', () => {
     // A metric of our process gives way to the app's of that name.
     assert.deepEqual(text.match(/^process_.*$/gm), ['process_y 1', 'process_x 5']);
     assert.ok(text.endsWith('\n'));
+  });
+
+  test('a scraper that prefers OpenMetrics gets it, with its end, unless an app has a say', async () => {
+    const accept = { accept: 'application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5' };
+    await using open = await app(
+      '# TYPE hits counter\nhits_total 3 # {trace_id="x"} 1\n# EOF\n',
+      'application/openmetrics-text',
+    );
+    await using proxy = await serving();
+    await using both = await serving({}, open.url);
+    for (const servers of [proxy.servers.metrics, proxy.servers.merged, both.servers.metrics]) {
+      const { headers, text } = await ask(servers, '/stats/prometheus', 'GET', accept);
+      assert.match(headers['content-type']!, /^application\/openmetrics-text; version=1\.0\.0/);
+      assert.equal(headers['vary'], 'accept, accept-encoding');
+      assert.match(text, /^# TYPE istio_requests counter$/m);
+      assert.ok(text.endsWith('\n# EOF\n'));
+    }
+    const { headers, text } = await ask(both.servers.merged, '/stats/prometheus', 'GET', accept);
+    assert.match(headers['content-type']!, /^text\/plain; version=0\.0\.4/);
+    assert.match(text, /^# TYPE istio_requests_total counter$/m);
+    assert.match(text, /^# TYPE hits_total counter\nhits_total 3$/m);
+    assert.doesNotMatch(text, /EOF|trace_id/);
+  });
+
+  test('an app that is asked by two scrapers at a time is asked once', async () => {
+    const asked: ServerResponse[] = [];
+    const server = createServer((_, response) => void asked.push(response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', () => resolve()));
+    await using proxy = await serving({}, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const first = new Promise((resolve) => server.once('request', resolve));
+    const answers = [merged(proxy.servers), merged(proxy.servers)];
+    await first;
+    while (
+      !/ 2$/m.test((await ask(proxy.servers.metrics, '/metrics')).text.match(/^istio_agent_scrapes_total.*/m)![0])
+    );
+    for (const response of asked) response.end('app_x 1\n');
+    for (const text of await Promise.all(answers)) assert.match(text, /^app_x 1$/m);
+    assert.equal(asked.length, 1);
+    server.close();
+    server.closeAllConnections();
   });
 
   test('15020 has ours even when the app is down, and counts that', async () => {

@@ -1,10 +1,10 @@
 /** The ports a proxy answers questions on, all on the main thread: 15000 admin, 15090 metrics, 15020 merged metrics, 15021 ready. */
-import { CONTENT_TYPE } from '../telemetry/prometheus.ts';
+import { CONTENT_TYPES } from '../telemetry/exposition-writer.ts';
 import { createAppMetrics } from './app-metrics.ts';
 import type { AdminContext } from './context.ts';
 import { envoyRoutes, ready } from './envoy-admin.ts';
 import { startService, type AdminRoute, type Service } from './http-service.ts';
-import { mergeMetrics } from './merge-metrics.ts';
+import { mergedPages } from './merge-metrics.ts';
 import { prometheus } from './stats.ts';
 
 /** Port 0: any free one. */
@@ -68,7 +68,11 @@ const readyRoute = (context: AdminContext): AdminRoute => ({
 });
 
 function metricsRoutes(context: AdminContext): ReadonlyMap<string, AdminRoute> {
-  const metrics: AdminRoute = { method: 'GET', help: 'metrics of the proxy', handle: () => prometheus(context) };
+  const metrics: AdminRoute = {
+    method: 'GET',
+    help: 'metrics of the proxy',
+    handle: (ask) => prometheus(context, ask),
+  };
   return new Map([
     ['/stats/prometheus', metrics],
     ['/metrics', metrics],
@@ -81,11 +85,11 @@ function mergedRoutes(context: AdminContext, appMetrics: string | null): Readonl
   const merged: AdminRoute = {
     method: 'GET',
     help: 'metrics of the proxy and of the app',
-    handle: async () => {
-      const text = await app();
-      const mesh = { text: exposition.mesh(), names: exposition.meshNames() };
-      const body = mergeMetrics(mesh, await exposition.process(), text);
-      return { status: 200, body, type: CONTENT_TYPE };
+    handle: async (ask) => {
+      const metrics = await app();
+      // What the app says is in the older format, or made so.
+      if (metrics.text === '') return prometheus(context, ask);
+      return { status: 200, body: mergedPages(exposition, metrics), type: CONTENT_TYPES.text };
     },
   };
   return new Map([

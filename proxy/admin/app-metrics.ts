@@ -2,13 +2,22 @@
 import { Counter } from 'prom-client';
 import type { Dispatcher } from 'undici';
 import type { Exposition } from '../telemetry/prometheus.ts';
-import { MAX_APP_METRICS } from './merge-metrics.ts';
 
+/** What an app may add: larger answers are not merged, bytes. */
+export const MAX_APP_METRICS = 8 * 1024 * 1024;
 const TIMEOUT_MS = 2000;
 
-/** Returns what fetches the text; "" when the app cannot give it. Never rejects. */
-export function createAppMetrics(url: string | null, { registry }: Exposition): () => Promise<string> {
-  if (url === null) return () => Promise.resolve('');
+export type AppMetrics = {
+  readonly text: string;
+  /** OpenMetrics, though the other format was asked for. */
+  readonly isOpen: boolean;
+};
+
+const NONE: AppMetrics = { text: '', isOpen: false };
+
+/** Returns what fetches the text; "" when the app cannot give it. Never rejects. Scrapes at the same time are told the same. */
+export function createAppMetrics(url: string | null, { registry }: Exposition): () => Promise<AppMetrics> {
+  if (url === null) return () => Promise.resolve(NONE);
   const registers = [registry];
   const scrapes = new Counter({ name: 'istio_agent_scrapes_total', help: 'Scrapes of the merged metrics.', registers });
   const failures = new Counter({
@@ -17,25 +26,32 @@ export function createAppMetrics(url: string | null, { registry }: Exposition): 
     labelNames: ['type'],
     registers,
   });
-  return async () => {
-    scrapes.inc();
+  let underWay: Promise<AppMetrics> | null = null;
+  const fetchOnce = async (): Promise<AppMetrics> => {
     try {
       return await fetchText(url);
     } catch {
       failures.inc({ type: 'application' });
-      return '';
+      return NONE;
+    } finally {
+      underWay = null;
     }
+  };
+  return () => {
+    scrapes.inc();
+    return (underWay ??= fetchOnce());
   };
 }
 
-async function fetchText(url: string): Promise<string> {
+async function fetchText(url: string): Promise<AppMetrics> {
   // Few proxies ask; the others are spared 5 MB.
   const { request } = await import('undici');
-  const { statusCode, body } = await request(url, {
+  const { statusCode, headers, body } = await request(url, {
     headers: { accept: 'text/plain; version=0.0.4' },
     signal: AbortSignal.timeout(TIMEOUT_MS),
   });
-  if (statusCode === 200) return read(body);
+  const isOpen = /^\s*application\/openmetrics-text\b/i.test(String(headers['content-type'] ?? ''));
+  if (statusCode === 200) return { text: await read(body), isOpen };
   body.destroy();
   throw new Error(`answered ${statusCode}`);
 }

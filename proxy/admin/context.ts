@@ -35,6 +35,8 @@ export type AdminContext = {
   readonly exposition: Exposition;
   /** Stop accepting; with `inboundOnly`, only on inbound listeners. Returns at once. */
   drain(inboundOnly: boolean): void;
+  /** Go on in new files, after a log rotation. Returns at once. */
+  reopenLogs(): void;
   /** Fail health checks (true), or stop failing them (false), while going on to serve. */
   failHealth(failing: boolean): void;
   /** End the proxy, in order. Returns at once. */

@@ -20,7 +20,7 @@ export function envoyRoutes(context: AdminContext): ReadonlyMap<string, AdminRou
     ['/config_dump', get('the configuration in force (?resource=listeners)', (ask) => configDump(context, ask))],
     ['/listeners', get('listeners and their addresses (?format=json)', (ask) => listeners(context, ask))],
     ['/stats', get('counters (?filter=RE2, ?usedonly, ?format=json|prometheus)', (ask) => stats(context, ask))],
-    ['/stats/prometheus', get('all metrics as Prometheus text', () => prometheus(context))],
+    ['/stats/prometheus', get('all metrics as Prometheus text', (ask) => prometheus(context, ask))],
     ['/ready', get('200 LIVE when the proxy serves, else 503 and why', () => ready(context))],
     ['/server_info', get('version, state, uptime, node', () => serverInfo(context))],
     ['/memory', get('memory in use, bytes', memory)],
@@ -33,6 +33,7 @@ export function envoyRoutes(context: AdminContext): ReadonlyMap<string, AdminRou
     ],
     ['/healthcheck/fail', post('fail health checks', () => done(() => context.failHealth(true)))],
     ['/healthcheck/ok', post('stop failing health checks', () => done(() => context.failHealth(false)))],
+    ['/reopen_logs', post('go on in new access log files', () => done(() => context.reopenLogs()))],
     ['/quitquitquit', post('drain and end', () => done(() => context.quit()))],
   ]);
   return routes;

@@ -3,18 +3,25 @@ import type * as Http from 'node:http';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { isIP } from 'node:net';
 import { gzip } from 'node:zlib';
+import { PageWriter } from './page-writer.ts';
 
 /** Not by `import`: that reads every export, and `http.WebSocket` loads all of Node's own fetch, 4 MB, into a proxy that never calls it. */
 const { createServer }: typeof Http = process.getBuiltinModule('node:http');
 
 export type Answer = {
   readonly status: number;
-  readonly body: string;
+  /** Pages are written as they are taken; whoever takes none for a while is cut off. */
+  readonly body: string | AsyncIterable<string>;
   /** `text/plain; charset=UTF-8` by default. */
   readonly type?: string;
 };
 
-export type Ask = { readonly method: string; readonly path: string; readonly query: URLSearchParams };
+export type Ask = {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly accept?: string | undefined;
+};
 
 export type AdminRoute = {
   /** `GET` answers HEAD as well. */
@@ -46,7 +53,8 @@ const GZIP_FROM = 1024;
 export async function startService({ host, port, routes, loopbackOnly, shared }: ServiceOptions): Promise<Service> {
   const server = createServer({ requestTimeout: 30_000, headersTimeout: 10_000, connectionsCheckingInterval: 10_000 });
   server.maxConnections = 256;
-  server.on('request', (request, response) => void serve(request, response, routes, loopbackOnly));
+  const pages = new PageWriter();
+  server.on('request', (request, response) => void serve(request, response, routes, loopbackOnly, pages));
   server.on('clientError', (_, socket) => socket.destroy());
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -72,6 +80,7 @@ async function serve(
   response: ServerResponse,
   routes: ServiceOptions['routes'],
   loopbackOnly: boolean,
+  pages: PageWriter,
 ): Promise<void> {
   // Bodies mean nothing here.
   request.resume();
@@ -83,11 +92,16 @@ async function serve(
     'x-content-type-options': 'nosniff',
     ...(answer.allow === undefined ? {} : { allow: answer.allow }),
   };
+  const isZipped = /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(request.headers['accept-encoding'] ?? '');
+  if (typeof answer.body !== 'string') {
+    headers['vary'] = 'accept, accept-encoding';
+    if (isZipped) headers['content-encoding'] = 'gzip';
+    response.writeHead(answer.status, headers);
+    if (request.method === 'HEAD') return void response.end();
+    return pages.write(answer.body, response, isZipped);
+  }
   let body: Buffer = Buffer.from(answer.body);
-  if (
-    body.length >= GZIP_FROM &&
-    /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))/i.test(request.headers['accept-encoding'] ?? '')
-  ) {
+  if (body.length >= GZIP_FROM && isZipped) {
     body = await compressed(body);
     headers['content-encoding'] = 'gzip';
   }
@@ -114,7 +128,7 @@ async function answerOf(
   }
   if (method === 'POST' && fromAnotherSite(request)) return text('requests from web pages are refused\n', 403);
   try {
-    return await route.handle({ method, path: url.pathname, query: url.searchParams });
+    return await route.handle({ method, path: url.pathname, query: url.searchParams, accept: request.headers.accept });
   } catch (error) {
     return text(`${error instanceof Error ? error.message : String(error)}\n`, 500);
   }

@@ -1,53 +1,40 @@
 /** One Prometheus text out of the proxy's metrics and the app's own (Istio's metrics merging, port 15020). */
+import { PAGE } from '../telemetry/exposition-writer.ts';
+import type { Exposition } from '../telemetry/prometheus.ts';
+import { appLines, type AppLine } from './app-lines.ts';
+import type { AppMetrics } from './app-metrics.ts';
 
-/** What an app may add: larger answers are not merged, bytes. */
-export const MAX_APP_METRICS = 8 * 1024 * 1024;
-
-const SAMPLE = /^[a-zA-Z_:][\w:]*(?:\{.*\})?\s+(?:[-+]?(?:\d|\.\d|Inf|NaN|inf|nan))/;
-const FAMILY = /^# (?:HELP|TYPE) ([a-zA-Z_:][\w:]*)/;
-const NAME = /^[a-zA-Z_:][\w:]*/;
 const MESH = /^(?:istio|lateen)_/;
 /** What a histogram or a summary puts behind the name of its family. */
 const SUFFIX = /_(?:bucket|sum|count|total|created)$/;
 
 /**
- * `mesh`: counted about the app by its proxy, with the names of its families; an app cannot add to it or hide it. `process`: of the
- * proxy itself; where the app has a metric of that name, the app's is shown, unless it is the mesh's (`istio_build`). Lines of the
- * app that are no metrics are left out.
+ * What is counted about the app by its proxy comes first: an app cannot add to it or hide it. Then what the proxy says of itself; where
+ * the app has a metric of that name, the app's is shown, unless it is the mesh's (`istio_build`). Lines of the app that are no metrics
+ * are left out.
  */
-export function mergeMetrics(
-  mesh: { readonly text: string; readonly names: ReadonlySet<string> },
-  process: string,
-  app: string,
-): string {
-  const ours = new Set(mesh.names);
-  for (const name of familiesOf(process)) if (MESH.test(name)) ours.add(name);
-  const apps = linesOutside(app, ours);
-  return mesh.text + linesOutside(process, familiesOf(apps)) + apps;
+export async function* mergedPages(exposition: Exposition, app: AppMetrics): AsyncIterable<string> {
+  yield* exposition.mesh();
+  const ours = new Set(exposition.meshNames());
+  const process = [...appLines(await exposition.process(), false)];
+  for (const { name } of process) if (MESH.test(name)) ours.add(name);
+  const apps = new Set<string>();
+  for (const { name } of appLines(app.text, app.isOpen)) if (!isAmong(name, ours)) apps.add(name);
+  yield* pagesOf(process, (name) => !isAmong(name, apps));
+  yield* pagesOf(appLines(app.text, app.isOpen), (name) => !isAmong(name, ours));
 }
 
-/** Names that have a HELP or TYPE line, or samples without one. */
-function familiesOf(text: string): Set<string> {
-  const names = new Set<string>();
-  for (const line of text.split('\n')) {
-    const name = nameOf(line);
-    if (name !== null) names.add(name);
+const isAmong = (name: string, families: ReadonlySet<string>): boolean =>
+  families.has(name) || families.has(name.replace(SUFFIX, ''));
+
+function* pagesOf(lines: Iterable<AppLine>, wanted: (name: string) => boolean): Iterable<string> {
+  let page = '';
+  for (const { name, text } of lines) {
+    if (!wanted(name)) continue;
+    page += `${text}\n`;
+    if (page.length < PAGE) continue;
+    yield page;
+    page = '';
   }
-  return names;
-}
-
-function linesOutside(text: string, families: ReadonlySet<string>): string {
-  let out = '';
-  for (const line of text.split(/\r?\n/)) {
-    const name = nameOf(line);
-    if (name === null || families.has(name) || families.has(name.replace(SUFFIX, ''))) continue;
-    out += `${line}\n`;
-  }
-  return out;
-}
-
-/** Null: neither a sample nor a description of one (blank, `# EOF`, HTML …). */
-function nameOf(line: string): string | null {
-  if (line.startsWith('#')) return FAMILY.exec(line)?.[1] ?? null;
-  return SAMPLE.test(line) ? NAME.exec(line)![0] : null;
+  if (page !== '') yield page;
 }

@@ -1,14 +1,16 @@
 /** `/stats`: counters under Envoy's names, one a line, out of what the workers know. */
 import { compileRegex, regexProblem } from '../core/regex.ts';
-import { CONTENT_TYPE } from '../telemetry/prometheus.ts';
+import { CONTENT_TYPES } from '../telemetry/exposition-writer.ts';
 import { sumClusterStates, type ClusterState } from './cluster-state.ts';
 import type { AdminContext } from './context.ts';
+import { formatFor } from './negotiate.ts';
 import { json, text, type Answer, type Ask } from './http-service.ts';
 
 /** `?filter=` (RE2, anywhere in the name), `?usedonly`, `?format=json|prometheus`. */
-export async function stats(context: AdminContext, { query }: Ask): Promise<Answer> {
+export async function stats(context: AdminContext, ask: Ask): Promise<Answer> {
+  const { query } = ask;
   const format = query.get('format') ?? 'text';
-  if (format === 'prometheus') return prometheus(context);
+  if (format === 'prometheus') return prometheus(context, ask);
   if (format !== 'text' && format !== 'json') return text(`format: expected text, json or prometheus\n`, 400);
   const filter = query.get('filter');
   const wanted = filter === null ? () => true : compileRegex(`(?s:.*)(?:${filter})(?s:.*)`);
@@ -26,8 +28,10 @@ export async function stats(context: AdminContext, { query }: Ask): Promise<Answ
   return text(shown.map(({ name, value }) => `${name}: ${value}\n`).join(''));
 }
 
-export async function prometheus({ exposition }: AdminContext): Promise<Answer> {
-  return { status: 200, body: await exposition.text(), type: CONTENT_TYPE };
+/** In the format that the scraper likes best. */
+export function prometheus({ exposition }: AdminContext, { accept }: Ask): Answer {
+  const format = formatFor(accept);
+  return { status: 200, body: exposition.pages(format), type: CONTENT_TYPES[format] };
 }
 
 type Stat = { readonly name: string; readonly value: number };

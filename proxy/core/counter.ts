@@ -3,10 +3,13 @@
 export class Counter {
   readonly #page: Float64Array;
   readonly #at: number;
+  /** Its number among all slots of its writer. */
+  readonly slot: number;
 
-  constructor(page: Float64Array, at: number) {
+  constructor(page: Float64Array, at: number, slot = at) {
     this.#page = page;
     this.#at = at;
+    this.slot = slot;
   }
 
   add(n: number): void {

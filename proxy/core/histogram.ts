@@ -16,12 +16,20 @@ export class Histogram {
   readonly #page: Float64Array;
   readonly #at: number;
   readonly #bounds: readonly number[];
+  readonly #slot: number;
 
-  /** `bounds`: upper bounds, inclusive, ascending. */
-  constructor(page: Float64Array, at: number, bounds: readonly number[]) {
+  /** `bounds`: upper bounds, inclusive, ascending. `slot`: the number of its first among all slots of its writer. */
+  constructor(page: Float64Array, at: number, bounds: readonly number[], slot = at) {
     this.#page = page;
     this.#at = at;
     this.#bounds = bounds;
+    this.#slot = slot;
+  }
+
+  /** The slot that a value is counted in. */
+  slotOf(value: number): number {
+    const above = this.#bounds.findIndex((bound) => value <= bound);
+    return this.#slot + (above < 0 ? this.#bounds.length : above);
   }
 
   /** A value that is no number or below 0 counts as 0: one bad clock reading must not spoil the sum for good. */

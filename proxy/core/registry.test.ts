@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
-import { SeriesReader, SeriesWriter, type Announcement, type Family } from './registry.ts';
+import { MAX_LABEL, SeriesWriter, type Announcement, type Family } from './registry.ts';
+import { SeriesReader } from './series-reader.ts';
 
 const requests: Family = {
   name: 'requests_total',
@@ -108,4 +109,79 @@ describe('metric registry', () => {
     assert.deepEqual(all['source/8999'], [8999]);
     assert.deepEqual(all['source/0'], [0]);
   });
+
+  test('a family that is over is gone, with all of its series, and its place is found again by others', () => {
+    const { reader, writer } = joined();
+    const [one, two] = [writer(1), writer(2)];
+    const other: Family = { ...requests, labels: ['reporter', 'method'] };
+    one.counter(requests, ['source', '200']).add(1);
+    one.counter(other, ['source', 'GET']).add(2);
+    two.counter(requests, ['source', '200']).add(4);
+    one.drop(requests);
+    assert.deepEqual(sums(reader), ['code 4', 'method 2']);
+    two.drop(requests);
+    assert.deepEqual(sums(reader), ['method 2']);
+    // Nothing is left over of it, and nobody else counts in it.
+    one.drop(duration);
+    one.counter(requests, ['source', '503']).add(8);
+    one.counter(requests, ['source', '200']).add(16);
+    assert.deepEqual(sums(reader), ['method 2', 'code 8', 'code 16']);
+    one.drop(requests);
+    one.drop(other);
+    assert.deepEqual([...reader.families()], []);
+  });
+
+  test('families that come and go need no more memory than those that are there at a time', () => {
+    let pages = 0;
+    const w = new SeriesWriter((a) => void (pages += a.kind === 'page' ? 1 : 0));
+    for (let i = 0; i < 200; i++) {
+      const family = { ...duration, part: `${i}` };
+      for (let k = 0; k < 100; k++) w.histogram(family, [`${k}`]).record(1);
+      w.drop(family);
+    }
+    assert.equal(pages, 1);
+  });
+
+  test('a label value that somebody made long is cut', () => {
+    const { reader, writer } = joined();
+    const w = writer(1);
+    w.counter(requests, ['source', 'x'.repeat(65_536)]).add(1);
+    w.counter(requests, ['source', `${'x'.repeat(65_536)}y`]).add(1);
+    const [key, ...others] = Object.keys(read(reader, 'requests_total'));
+    assert.deepEqual([key!.length, others], ['source/'.length + MAX_LABEL, []]);
+  });
+
+  test('a traced request is known by the bucket it counts in, the latest of those that were told', () => {
+    const { reader, writer } = joined();
+    const w = writer(1);
+    w.counter(requests, ['source', '200']);
+    const histogram = w.histogram(duration, ['source']);
+    w.note(histogram.slotOf(3), 3, 'a', 1);
+    w.note(histogram.slotOf(4), 4, 'b', 2);
+    w.tellExemplars();
+    const known = (): (string | undefined)[] => {
+      for (const { family, series } of reader.families())
+        if (family.name === 'duration')
+          for (const sum of series.values()) return [0, 1, 2].map((i) => reader.exemplar(sum, i)?.traceId);
+      return [];
+    };
+    assert.deepEqual(known(), [undefined, 'a', undefined]);
+    w.note(histogram.slotOf(5), 5, 'c', 3);
+    w.note(histogram.slotOf(6), 6, 'd', 3);
+    w.tellExemplars();
+    assert.deepEqual(known(), [undefined, 'c', 'd']);
+    // A series that comes to be in the same place has none of them.
+    w.drop(duration);
+    w.drop(requests);
+    w.histogram(duration, ['source']);
+    assert.deepEqual(known(), [undefined, undefined, undefined]);
+    reader.retire(1);
+    assert.deepEqual(known(), [undefined, undefined, undefined]);
+  });
 });
+
+/** The last label's name and value, of series of any shape. */
+const sums = (reader: SeriesReader): string[] =>
+  Array.from(reader.families(), ({ series }) =>
+    Array.from(series.values(), (sum) => `${sum.family.labels.at(-1)} ${sum.slot(0)}`),
+  ).flat();

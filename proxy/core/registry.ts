@@ -3,18 +3,21 @@
  * Each page has one writer, so nothing is locked; a reader may see a histogram between two of its additions, which a scrape never notices.
  */
 import { Counter } from './counter.ts';
+import { Gauge, GAUGE_WIDTH } from './gauge.ts';
 import { Histogram, histogramWidth } from './histogram.ts';
 
 /** One metric: its name, and the names of its labels in the order they are shown. */
 export type Family = {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'histogram';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly labels: readonly string[];
-  /** Upper bounds of a histogram; empty for a counter. */
+  /** Upper bounds of a histogram; empty for what has one number. */
   readonly bounds: readonly number[];
   /** How many leading labels keep their values in the series that takes what is over the limit. */
   readonly kept: number;
+  /** Tells families apart that have all else in common, for `drop`. */
+  readonly part?: string;
 };
 
 /** What a writer tells the readers of its pages; plain data, to be posted to another thread in this order. */
@@ -26,7 +29,20 @@ export type Announcement =
       readonly labels: readonly string[];
       readonly page: number;
       readonly at: number;
-    };
+    }
+  /** All series of a family with these labels are over; what others have of that name goes on. */
+  | { readonly kind: 'drop'; readonly family: Family }
+  | { readonly kind: 'exemplars'; readonly exemplars: readonly Exemplar[] };
+
+/** One traced request that a number counts (OpenMetrics: exemplars). */
+export type Exemplar = {
+  /** Of the writer: see `Counter.slot`, `Histogram.slotOf`. */
+  readonly slot: number;
+  readonly value: number;
+  readonly traceId: string;
+  /** Seconds since 1970. */
+  readonly time: number;
+};
 
 export type WriterOptions = {
   /** Series of one family (label sets, not lines of text). */
@@ -49,10 +65,14 @@ const OVERFLOW: Family = {
 };
 
 /** 64 KiB each. */
-const PAGE_SLOTS = 8192;
+export const PAGE_SLOTS = 8192;
 const SEPARATOR = '\u0000';
+/** Longer label values are cut: callers choose some of them, and every scrape repeats them. */
+export const MAX_LABEL = 256;
+/** Exemplars that wait to be told to the readers. */
+const MAX_NOTED = 512;
 
-type Place = { readonly page: Float64Array; readonly at: number };
+type Place = { readonly family: Family; readonly page: Float64Array; readonly number: number; readonly at: number };
 
 /** The writing end, one a worker. */
 export class SeriesWriter {
@@ -61,6 +81,10 @@ export class SeriesWriter {
   readonly #onOverflow: (family: Family, limit: number) => void;
   readonly #places = new Map<string, Map<string, Place>>();
   readonly #overflowing = new Set<string>();
+  /** Places of series that are over, by their width. Those of the last drop wait: readers may still know them as what they were. */
+  readonly #free = new Map<number, Place[]>();
+  #freed: Place[] = [];
+  #exemplars = new Map<number, Exemplar>();
   #page: Float64Array = new Float64Array(0);
   #pages = 0;
   #used = PAGE_SLOTS;
@@ -76,18 +100,55 @@ export class SeriesWriter {
 
   /** Finds or makes the series. `labels`: values in the family's order. Costs a map lookup on a long key: keep what it returns. */
   counter(family: Family, labels: readonly string[]): Counter {
-    const { page, at } = this.#place(family, labels);
-    return new Counter(page, at);
+    const { page, number, at } = this.#place(family, labels);
+    return new Counter(page, at, number * PAGE_SLOTS + at);
   }
 
   histogram(family: Family, labels: readonly string[]): Histogram {
-    const { page, at } = this.#place(family, labels);
-    return new Histogram(page, at, family.bounds);
+    const { page, number, at } = this.#place(family, labels);
+    return new Histogram(page, at, family.bounds, number * PAGE_SLOTS + at);
   }
 
-  #place(family: Family, labels: readonly string[]): Place {
+  gauge(family: Family, labels: readonly string[]): Gauge {
+    const { page, at } = this.#place(family, labels);
+    return new Gauge(page, at);
+  }
+
+  /** Ends all series of the family. Whoever holds one must not add to it any more: its slots are given to others. */
+  drop(family: Family): void {
+    for (const place of this.#freed) this.#recycle(place);
+    this.#freed = [];
+    const places = this.#places.get(family.name);
+    if (places === undefined) return;
+    const shape = shapeOf(family);
+    for (const [key, place] of places) {
+      if (shapeOf(place.family) !== shape) continue;
+      places.delete(key);
+      this.#freed.push(place);
+      const first = place.number * PAGE_SLOTS + place.at;
+      for (let slot = first; slot < first + widthOf(family); slot++) this.#exemplars.delete(slot);
+    }
+    this.#overflowing.delete(family.name);
+    this.#announce({ kind: 'drop', family });
+  }
+
+  /** Notes a request for the number it was counted in. Only the first of each slot is kept until they are told. */
+  note(slot: number, value: number, traceId: string, time: number): void {
+    if (this.#exemplars.has(slot) || this.#exemplars.size >= MAX_NOTED) return;
+    this.#exemplars.set(slot, { slot, value, traceId, time });
+  }
+
+  /** Tells the readers what was noted. */
+  tellExemplars(): void {
+    if (this.#exemplars.size === 0) return;
+    this.#announce({ kind: 'exemplars', exemplars: [...this.#exemplars.values()] });
+    this.#exemplars = new Map<number, Exemplar>();
+  }
+
+  #place(family: Family, given: readonly string[]): Place {
     const places = this.#placesOf(family);
-    const key = labels.join(SEPARATOR);
+    const labels = given.some(isLong) ? given.map(cut) : given;
+    const key = keyOf(family, labels);
     const known = places.get(key);
     if (known !== undefined) return known;
     if (places.size < this.#limit) return this.#allocate(family, labels, places, key);
@@ -98,7 +159,7 @@ export class SeriesWriter {
       this.#onOverflow(family, this.#limit);
     }
     const other = family.labels.map((_, i) => (i < family.kept ? labels[i]! : OTHER));
-    const otherKey = other.join(SEPARATOR);
+    const otherKey = keyOf(family, other);
     return places.get(otherKey) ?? this.#allocate(family, other, places, otherKey);
   }
 
@@ -110,6 +171,13 @@ export class SeriesWriter {
 
   #allocate(family: Family, labels: readonly string[], places: Map<string, Place>, key: string): Place {
     const width = widthOf(family);
+    const place = this.#reuse(family, width) ?? this.#append(family, width);
+    places.set(key, place);
+    this.#announce({ kind: 'series', family, labels: [...labels], page: place.number, at: place.at });
+    return place;
+  }
+
+  #append(family: Family, width: number): Place {
     if (this.#used + width > PAGE_SLOTS) {
       const buffer = new SharedArrayBuffer(PAGE_SLOTS * Float64Array.BYTES_PER_ELEMENT);
       this.#page = new Float64Array(buffer);
@@ -117,85 +185,48 @@ export class SeriesWriter {
       this.#used = 0;
       this.#announce({ kind: 'page', buffer });
     }
-    const place = { page: this.#page, at: this.#used };
+    const place = { family, page: this.#page, number: this.#pages - 1, at: this.#used };
     this.#used += width;
-    places.set(key, place);
-    this.#announce({ kind: 'series', family, labels: [...labels], page: this.#pages - 1, at: place.at });
     return place;
   }
-}
 
-/** One series as a reader sees it: the sum of what all writers have counted. The object stays the same from scrape to scrape. */
-export class SeriesSum {
-  readonly labels: readonly string[];
-  readonly #places: { readonly source: number; readonly page: Float64Array; readonly at: number }[] = [];
-  readonly #retired: Float64Array;
-
-  constructor(labels: readonly string[], width: number) {
-    this.labels = labels;
-    this.#retired = new Float64Array(width);
+  #reuse(family: Family, width: number): Place | null {
+    const place = this.#free.get(width)?.pop();
+    if (place === undefined) return null;
+    place.page.fill(0, place.at, place.at + width);
+    return { ...place, family };
   }
 
-  /** Slot `i`: 0 of a counter; bucket counts (not cumulative), the count above all bounds, then the sum, of a histogram. */
-  slot(i: number): number {
-    let sum = this.#retired[i]!;
-    for (const { page, at } of this.#places) sum += page[at + i]!;
-    return sum;
-  }
-
-  add(source: number, page: Float64Array, at: number): void {
-    this.#places.push({ source, page, at });
-  }
-
-  retire(source: number): void {
-    for (let k = this.#places.length - 1; k >= 0; k--) {
-      const place = this.#places[k]!;
-      if (place.source !== source) continue;
-      for (let i = 0; i < this.#retired.length; i++) this.#retired[i]! += place.page[place.at + i]!;
-      this.#places.splice(k, 1);
-    }
+  #recycle(place: Place): void {
+    const width = widthOf(place.family);
+    const free = this.#free.get(width);
+    if (free === undefined) this.#free.set(width, [place]);
+    else free.push(place);
   }
 }
 
-export type FamilySums = { readonly family: Family; readonly series: ReadonlyMap<string, SeriesSum> };
-
-/** The reading end, on the main thread: takes what the writers announce, and sums them. */
-export class SeriesReader {
-  readonly #families = new Map<string, { readonly family: Family; readonly series: Map<string, SeriesSum> }>();
-  readonly #pages = new Map<number, Float64Array[]>();
-
-  /** `source`: a number for each writer, never used again for another one. */
-  accept(source: number, announcement: Announcement): void {
-    if (announcement.kind === 'page') {
-      const pages = this.#pages.get(source);
-      const page = new Float64Array(announcement.buffer);
-      if (pages === undefined) this.#pages.set(source, [page]);
-      else pages.push(page);
-      return;
-    }
-    const { family, labels, at } = announcement;
-    const page = this.#pages.get(source)?.[announcement.page];
-    if (page === undefined) return;
-    let known = this.#families.get(family.name);
-    if (known === undefined)
-      this.#families.set(family.name, (known = { family, series: new Map<string, SeriesSum>() }));
-    const key = labels.join(SEPARATOR);
-    let sum = known.series.get(key);
-    if (sum === undefined) known.series.set(key, (sum = new SeriesSum(labels, widthOf(known.family))));
-    sum.add(source, page, at);
-  }
-
-  /** A worker is gone: what it has counted stays (a counter never goes back), its pages are let go. */
-  retire(source: number): void {
-    for (const { series } of this.#families.values()) for (const sum of series.values()) sum.retire(source);
-    this.#pages.delete(source);
-  }
-
-  families(): Iterable<FamilySums> {
-    return this.#families.values();
-  }
+/** Slots that a series of it takes. */
+export function widthOf(family: Family): number {
+  if (family.type === 'histogram') return histogramWidth(family.bounds);
+  return family.type === 'gauge' ? GAUGE_WIDTH : 1;
 }
 
-function widthOf(family: Family): number {
-  return family.type === 'counter' ? 1 : histogramWidth(family.bounds);
+const isLong = (value: string): boolean => value.length > MAX_LABEL;
+const cut = (value: string): string => (isLong(value) ? `${value.slice(0, MAX_LABEL - 1)}…` : value);
+
+const shapes = new WeakMap<Family, string>();
+
+/** Equal for families of one name whose series are dropped together. */
+export function shapeOf(family: Family): string {
+  let shape = shapes.get(family);
+  if (shape === undefined)
+    shapes.set(
+      family,
+      (shape = `${family.type} ${family.part ?? ''} ${family.bounds.join(' ')} ${family.labels.join(' ')}`),
+    );
+  return shape;
 }
+
+/** The same for the same labels of families of one name and shape. */
+export const keyOf = (family: Family, labels: readonly string[]): string =>
+  `${shapeOf(family)}${SEPARATOR}${labels.join(SEPARATOR)}`;

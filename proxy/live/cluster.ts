@@ -20,6 +20,8 @@ export class LiveCluster {
   connections = 0;
   /** Room for telemetry/. */
   series: unknown = null;
+  /** Room for telemetry/: the edges that requests counted in lately. */
+  edges: unknown = null;
 
   constructor(settings: Cluster) {
     this.settings = settings;

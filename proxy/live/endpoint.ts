@@ -15,8 +15,12 @@ export class LiveEndpoint {
   active = 0;
   /** Room for upstream/: its connection pool. */
   pool: unknown = null;
+  /** `performance.now()` until when it is not told who we are: it did not say who it is when it was last (peer metadata). */
+  silentUntil = 0;
   /** Room for telemetry/: metric series by caller. */
   series: unknown = null;
+  /** Room for telemetry/: the edges that requests counted in lately. */
+  edges: unknown = null;
 
   constructor(address: string, port: number) {
     this.address = address;

@@ -1,5 +1,6 @@
 /** One request: what came in, what was decided, what happened. Every stage notes facts here; telemetry reads them once, at the end. */
 import type { HeaderList } from '../core/header-list.ts';
+import type { Workload } from '../snapshot/node.ts';
 import type { Route, SourceRef } from '../snapshot/route.ts';
 import type { LiveCluster } from './cluster.ts';
 import type { Connection } from './connection.ts';
@@ -42,6 +43,10 @@ export class Exchange {
   nominated: readonly string[] | null = null;
   /** `performance.now()` at the first byte of the head, ms. */
   startMs = 0;
+  /** What the other side says of itself (peer metadata), where the mesh does not know it. A name for metrics: no policy may read it. */
+  claimed: Workload | null = null;
+  /** Peer metadata, as bits: the caller's proxy told its id (1), its metadata (2); we told the endpoint who we are (4). */
+  asksPeer = 0;
 
   // What was decided.
   route: Route | null = null;
@@ -70,11 +75,16 @@ export class Exchange {
   /** Request body bytes received; response body bytes sent. */
   bytesReceived = 0;
   bytesSent = 0;
+  /** Response headers as they went to the client (the very list, not a copy), and trailers; null: none did. */
+  responseHeaders: HeaderList | null = null;
+  responseTrailers: HeaderList | null = null;
   /** Bytes of the heads, for istio_request_bytes and istio_response_bytes. */
   requestHeadBytes = 0;
   responseHeadBytes = 0;
   /** Tries so far (1 = the first). */
   attempts = 0;
+  /** `performance.now()` when the last byte of a request body came; 0: there was none, or it did not come. */
+  receivedMs = 0;
   /** `performance.now()` when the request was handed to an upstream connection; 0: never. */
   sentMs = 0;
   /** `performance.now()` when the upstream's response head arrived; 0: never. */

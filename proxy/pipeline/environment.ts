@@ -5,6 +5,7 @@ import type { Direction, Exchange } from '../live/exchange.ts';
 import type { OwnPorts } from '../live/own-ports.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { Upstreams } from '../upstream/upstreams.ts';
+import type { PeerMetadata } from '../telemetry/peer-metadata.ts';
 import type { TcpFacts, TcpSeries } from '../telemetry/tcp-metrics.ts';
 import type { Plans } from './plan.ts';
 
@@ -31,6 +32,8 @@ export type Environment = {
   readonly recordTcp: (x: Exchange) => void;
   /** Counters of one TCP connection. */
   readonly tcpSeries: (facts: TcpFacts) => TcpSeries;
+  /** What proxies tell each other of themselves. */
+  readonly peers: PeerMetadata;
   /** Local ports of our connections to others. */
   readonly ownPorts: OwnPorts;
   /** TCP connections that are open through this worker, for draining. */

@@ -191,7 +191,7 @@ export class Forward implements UpstreamEvents, Waiter {
 
   /** What a proxy adds to every request it passes on, in Envoy's order. */
   #completeHeaders(headers: HeaderList): void {
-    const { x, down } = this.#stream;
+    const { x, down, env } = this.#stream;
     if (x.nominated !== null) for (const name of x.nominated) remove(headers, name);
     const at = indexOf(headers, 'host');
     if (at < 0) headers.unshift('host', x.authority);
@@ -203,6 +203,7 @@ export class Forward implements UpstreamEvents, Waiter {
     const expected = retry?.perTryTimeout ?? timeout;
     if (expected !== null) set(headers, 'x-envoy-expected-rq-timeout-ms', String(expected));
     set(headers, 'x-envoy-attempt-count', String(x.attempts));
+    env.peers.addToRequest(x, this.#cluster, this.#endpoint!);
     if (down.upgrade !== null) headers.push('connection', 'upgrade', 'upgrade', down.upgrade);
   }
 
@@ -214,12 +215,15 @@ export class Forward implements UpstreamEvents, Waiter {
 
   onUpstreamInformational(head: UpstreamHead): void {
     // 100 was answered by the proxy itself; 102 and 103 are the server's to tell.
-    if (head.status !== 100) this.#stream.down.sendInformational(head.status, head.reason, head.headers);
+    const { x, down, env } = this.#stream;
+    env.peers.readResponse(x, head.headers);
+    if (head.status !== 100) down.sendInformational(head.status, head.reason, head.headers);
   }
 
   onUpstreamHead(head: UpstreamHead): void {
-    const { x, down } = this.#stream;
+    const { x, down, env } = this.#stream;
     x.headMs = performance.now();
+    env.peers.readResponse(x, head.headers);
     if (head.status === 101) return this.#upgraded(head);
     if (
       this.#route.route.retry !== null &&
@@ -245,6 +249,7 @@ export class Forward implements UpstreamEvents, Waiter {
   }
 
   onUpstreamEnd(trailers: HeaderList): void {
+    if (trailers.length > 0) this.#stream.x.responseTrailers = trailers;
     if (this.#stream.x.grpc) noteGrpcStatus(this.#stream.x, trailers);
     this.#upstream = null;
     this.#endpoint!.active--;
@@ -296,6 +301,7 @@ export class Forward implements UpstreamEvents, Waiter {
     const { x } = this.#stream;
     this.#headSeen = false;
     x.status = x.bytesSent = x.responseHeadBytes = 0;
+    x.responseHeaders = null;
   }
 
   /** A kept connection closed just as we used it: nothing of the answer came, so what is safe to repeat is repeated. */

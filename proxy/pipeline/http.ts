@@ -45,6 +45,7 @@ function brand(x: Exchange, headers: HeaderList): void {
   if (indexOf(headers, 'date') < 0) headers.push('date', httpDate());
   // Reasons are for the mesh; outside, the request id leads to them.
   if (x.direction === 'gateway') remove(headers, 'x-lateen-reason');
+  x.responseHeaders = headers;
 }
 
 class HttpStream implements DownstreamEvents, Stream {
@@ -106,6 +107,7 @@ class HttpStream implements DownstreamEvents, Stream {
   /** What every response of this listener carries. */
   decorate(headers: HeaderList): void {
     brand(this.x, headers);
+    if (this.x.asksPeer !== 0) this.env.peers.addToResponse(this.x, headers);
     this.#route?.responseHeaders?.(this.x, headers);
   }
 
@@ -124,6 +126,7 @@ class HttpStream implements DownstreamEvents, Stream {
 
   onRequestEnd(trailers: HeaderList): void {
     this.#requestEnded = true;
+    if (this.x.bytesReceived > 0) this.x.receivedMs = performance.now();
     this.#forward?.onRequestEnd(trailers);
   }
 

@@ -215,6 +215,7 @@ export class Ingress {
       return refuseHttp(this.#env, x, down, fail({ kind: 'overloaded', why: overload }));
     }
     if (this.#isStranger(plan.settings.direction, connection)) return this.#refuseStranger(x, down);
+    this.#env.peers.readRequest(x);
     trustHeaders(x);
     if (head.method === 'CONNECT') return serveConnect(this.#env, plan, x, down);
     const path = target.path === '*' ? '*' : normalizePath(target.path);

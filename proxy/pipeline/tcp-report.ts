@@ -36,7 +36,7 @@ export function countTcp(env: Environment, direction: Direction, connection: Con
   let series: ReturnType<Environment['tcpSeries']> | null = null;
   return {
     onOpened(cluster, endpoint) {
-      series = env.tcpSeries({ direction, peer: connection.peer, cluster, endpoint, asked });
+      series = env.tcpSeries({ direction, connection, cluster, endpoint, asked });
       series.opened();
     },
     onConnected: nothing,

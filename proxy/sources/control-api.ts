@@ -11,6 +11,8 @@ type Line =
       readonly upserts: readonly Resource[];
       readonly deletes: readonly string[];
     }
+  /** All taps there are: who looks at single requests. */
+  | { readonly kind: 'taps'; readonly taps: readonly unknown[] }
   | { readonly kind: 'ping' };
 
 /** The server pings every 10 s: silence for longer means that it is gone without a word. */
@@ -24,6 +26,8 @@ const MAX_LINE = 512 * 1024 * 1024;
 export type Report = Readonly<Record<string, unknown>>;
 
 export class ControlApiSource implements Source {
+  /** Told who looks at single requests, whenever that changes; nobody does when the stream has broken off. */
+  onTaps: (taps: readonly unknown[]) => void = () => undefined;
   readonly #url: string;
   readonly #proxy: string;
   readonly #log: SourceLog;
@@ -42,6 +46,11 @@ export class ControlApiSource implements Source {
     this.#url = url.replace(/\/$/, '');
     this.#proxy = encodeURIComponent(proxy);
     this.#log = log;
+  }
+
+  /** Is its stream open? */
+  get connected(): boolean {
+    return this.#connected;
   }
 
   start(onUpdate: (update: Update) => void): void {
@@ -108,6 +117,7 @@ export class ControlApiSource implements Source {
       throw new Error('it ended the stream');
     } catch (error) {
       if (this.#closed) return;
+      this.onTaps([]);
       if (this.#connected)
         this.#log(
           'warn',
@@ -161,6 +171,7 @@ export class ControlApiSource implements Source {
     if (text === '') return;
     const line = JSON.parse(text) as Line;
     if (line.kind === 'ping') return;
+    if (line.kind === 'taps') return this.onTaps(line.taps);
     if (line.kind === 'set') {
       this.#resources.clear();
       for (const r of line.resources) this.#resources.set(keyOf(r), r);

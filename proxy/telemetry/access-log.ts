@@ -1,24 +1,31 @@
 /**
- * JSON access log: Envoy's fields (Istio's default JSON format), then why (`reason`, `decided_by`) and under which configuration.
- * A line is one concatenation of few pieces (each costs, and again when it is written): what comes again and again, such as names of
- * clusters, is kept with the text around it; what callers chose goes through `jsonString`.
+ * Access logs: every line that the configuration asks for, in its format, to its file. What the settings say is linked once per snapshot;
+ * a request costs what its lines cost.
  */
-import { get } from '../core/header-list.ts';
+import { chance, systemRandom, type Random } from '../core/random.ts';
 import type { Family, SeriesWriter } from '../core/registry.ts';
-import type { Connection } from '../live/connection.ts';
 import type { Exchange } from '../live/exchange.ts';
-import { BatchFile, type BatchFileOptions } from './batch-file.ts';
-import { jsonOrNull, jsonString, withoutSecrets } from './hostile-text.ts';
+import type { ProxyNode } from '../snapshot/node.ts';
+import type { LogFormat, LogSettings, TwoSided } from '../snapshot/telemetry.ts';
+import { LogFiles, type LogFilesOptions, type Sink } from './access-log-files.ts';
+import { accessLine } from './access-log-line.ts';
+import { compileExpression } from './evaluate.ts';
+import { compileFormat, compileJsonLine } from './format.ts';
+import { entryLine } from './log-entry.ts';
 import { WallClock } from './wall-clock.ts';
 
 export type AccessLog = {
-  /** Call once a request, at its end. Never throws, never waits. */
-  record(x: Exchange, configVersion: string): void;
+  /** Puts the settings of a new snapshot in force. Lines of before are in the files they were meant for. */
+  use(settings: TwoSided<readonly LogSettings[]>): void;
+  /** Call once a request or connection, at its end. Never throws, never waits. */
+  record(x: Exchange): void;
   /** Resolves when everything recorded so far is written. */
   flush(): Promise<void>;
-  /** After a log rotation (SIGUSR1). Rejects when the file cannot be opened; the old one is kept then. */
+  /** After a log rotation (SIGUSR1). Rejects when a file cannot be opened; its old one is kept then. */
   reopen(): Promise<void>;
 };
+
+export type AccessLogOptions = LogFilesOptions & { readonly node: ProxyNode; readonly random?: Random };
 
 const LINES_DROPPED: Family = {
   name: 'lateen_access_log_dropped_lines_total',
@@ -35,117 +42,82 @@ export function countDroppedLines(writer: SeriesWriter): (lines: number) => void
   return (lines) => dropped.add(lines);
 }
 
-/** Throws when `to` is a path that cannot be opened. */
-export function createAccessLog(options: BatchFileOptions, clock: WallClock = new WallClock()): AccessLog {
-  const file = new BatchFile(options);
+/** One log, linked. */
+type Log = {
+  /** Null: every request. */
+  readonly wants: ((x: Exchange) => boolean) | null;
+  /** Line feed included. */
+  readonly line: (x: Exchange) => string;
+  readonly sink: Sink;
+};
+
+/** Throws when `to` is a path that cannot be opened. Nothing is logged before `use`. */
+export function createAccessLog(options: AccessLogOptions, clock: WallClock = new WallClock()): AccessLog {
+  const { node, random = systemRandom } = options;
+  const files = new LogFiles(options);
+  let server: readonly Log[] = [];
+  let client: readonly Log[] = [];
+
+  const link = (settings: LogSettings): Log[] => {
+    const sink = files.sink(settings.path);
+    if (sink === null) return [];
+    return [{ wants: wanted(settings, node, clock, random), line: lineOf(settings.format, node, clock), sink }];
+  };
   return {
-    record: (x, configVersion) => file.append(accessLine(x, configVersion, clock)),
-    flush: () => file.flush(),
-    reopen: () => file.reopen(),
+    use(settings) {
+      files.only([...settings.server, ...settings.client].map(({ path }) => path));
+      server = settings.server.flatMap(link);
+      client = settings.client.flatMap(link);
+    },
+    record(x) {
+      const logs = x.direction === 'inbound' ? server : client;
+      for (let i = 0; i < logs.length; i++) {
+        const { wants, line, sink } = logs[i]!;
+        if (wants === null || wants(x)) sink.append(line(x));
+      }
+    },
+    flush: () => files.flush(),
+    reopen: () => files.reopen(),
   };
 }
 
-const TERMINATION_AND_BYTES = ',"connection_termination_details":null,"bytes_received":';
-
-/** Longest shown, characters: what an attacker may make us write is bounded, what people read is kept. */
-const PATH = 2048;
-const NAME = 256;
-const SENTENCE = 512;
-
-const route = fragment('","route_name":', ',"method":');
-const method = fragment('', ',"path":', 32);
-const details = fragment(',"response_flags":"-","response_code_details":', TERMINATION_AND_BYTES, SENTENCE);
-const userAgent = fragment(',"user_agent":', ',"request_id":');
-const authority = fragment(',"authority":', ',"upstream_host":');
-const upstreamHost = fragment('', ',"upstream_cluster":');
-const upstreamCluster = fragment('', ',"upstream_local_address":');
-const configuration = fragment(',"config_version":', '}\n');
-
-/** One line, line feed included. A missing value is null, as in Envoy's JSON. */
-export function accessLine(x: Exchange, configVersion: string, clock: WallClock): string {
-  const { headers } = x;
-  const forwarded = get(headers, 'x-forwarded-for');
-  return (
-    `{"start_time":"${clock.iso(x.startMs)}${route(x.route?.name)}${requestLine(x)},"response_code":${x.status}` +
-    (x.opaque ? ended(x) : x.flags === '' ? details(x.details) : flagged(x)) +
-    `${x.bytesReceived},"bytes_sent":${x.bytesSent},"duration":${wholeMs(x.startMs, x.endMs)}` +
-    (x.sentMs > 0 && x.headMs > 0
-      ? `,"upstream_service_time":"${wholeMs(x.sentMs, x.headMs)}"`
-      : ',"upstream_service_time":null') +
-    (forwarded === undefined ? ',"x_forwarded_for":null' : `,"x_forwarded_for":${jsonString(forwarded, SENTENCE)}`) +
-    userAgent(get(headers, 'user-agent')) +
-    jsonOrNull(x.requestId, 128) +
-    authority(x.authority) +
-    upstreamHost(x.endpoint?.key) +
-    upstreamCluster(x.cluster?.settings.name) +
-    (x.upstreamLocal === '' ? 'null' : `"${x.upstreamLocal}"`) +
-    downstream(x.connection) +
-    (x.connection.serverName === '' ? 'null' : jsonString(x.connection.serverName, NAME)) +
-    why(x) +
-    (x.trace === null ? ',"trace_id":null' : `,"trace_id":"${x.trace.traceId}"`) +
-    configuration(configVersion)
-  );
-}
-
-/** A TCP connection has no method, path and protocol. */
-function requestLine(x: Exchange): string {
-  if (x.method === '') return 'null,"path":null,"protocol":null';
-  const path = x.originalPath ?? x.path;
-  // Cut before the query is searched; the one character more tells `jsonString` that something is missing.
-  const shown = withoutSecrets(path.length > PATH ? path.slice(0, PATH + 1) : path);
-  return `${method(x.method)}${jsonString(shown, PATH)}${x.minor === 0 ? ',"protocol":"HTTP/1.0"' : ',"protocol":"HTTP/1.1"'}`;
-}
-
-function flagged(x: Exchange): string {
-  return `,"response_flags":${jsonString(x.flags, NAME)},"response_code_details":${jsonOrNull(x.details, SENTENCE)}${TERMINATION_AND_BYTES}`;
-}
-
-/** A connection has no response; how it ended is told instead. */
-const ended = (x: Exchange): string =>
-  `,"response_flags":"${x.flags === '' ? '-' : x.flags}","response_code_details":null` +
-  `,"connection_termination_details":${jsonOrNull(x.details, SENTENCE)},"bytes_received":`;
-
-function why({ transportFailure, reason, decidedBy }: Exchange): string {
-  if (transportFailure === '' && reason === '' && decidedBy === null) {
-    return ',"upstream_transport_failure_reason":null,"reason":null,"decided_by":null';
+function lineOf(format: LogFormat, node: ProxyNode, clock: WallClock): (x: Exchange) => string {
+  switch (format.kind) {
+    case 'default':
+      return (x) => accessLine(x, x.configVersion, clock);
+    case 'text': {
+      // As Istio does it: a format that does not end its line gets an end.
+      const text = format.format.endsWith('\n') ? format.format : `${format.format}\n`;
+      return compileFormat(text, node, 'text', clock);
+    }
+    case 'json':
+      return compileJsonLine(format.fields, node, clock);
+    case 'entry':
+      return entryLine(format, node, clock);
   }
-  const decider = decidedBy && `${decidedBy.kind}/${decidedBy.namespace}/${decidedBy.name} ${decidedBy.path}`;
-  return (
-    `,"upstream_transport_failure_reason":${jsonOrNull(transportFailure, SENTENCE)}` +
-    `,"reason":${jsonOrNull(reason, SENTENCE)},"decided_by":${jsonOrNull(decider, SENTENCE)}`
-  );
 }
 
-const connections = new WeakMap<Connection, string>();
-
-/** Many requests share a connection. Addresses come from the kernel: nothing in them to escape. */
-function downstream(connection: Connection): string {
-  let text = connections.get(connection);
-  if (text === undefined) {
-    const { localAddress, localPort, remoteAddress, remotePort } = connection;
-    text =
-      `,"downstream_local_address":"${address(localAddress, localPort)}"` +
-      `,"downstream_remote_address":"${address(remoteAddress, remotePort)}","requested_server_name":`;
-    connections.set(connection, text);
-  }
-  return text;
+/** Which are logged: those of the filter, and of these so many percent; what went wrong always. */
+function wanted(
+  { filter, percent }: LogSettings,
+  node: ProxyNode,
+  clock: WallClock,
+  random: Random,
+): ((x: Exchange) => boolean) | null {
+  const passes = filter === null ? null : compileExpression(filter, node, clock);
+  if (percent >= 100) return passes === null ? null : (x) => passes(x) === true;
+  return (x) => (passes === null || passes(x) === true) && (isSampled(x, percent, random) || wentWrong(x));
 }
 
-const address = (host: string, port: number): string => (host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`);
-
-const wholeMs = (from: number, to: number): number => (to > from ? Math.floor(to - from) : 0);
-
-/** A value with the text around it, kept for the next time. Callers may choose some of them, so all are let go when there are many. */
-function fragment(before: string, after: string, max = NAME): (text: string | undefined) => string {
-  const absent = `${before}null${after}`;
-  const known = new Map<string, string>();
-  return (text) => {
-    if (text === undefined || text === '') return absent;
-    let whole = known.get(text);
-    if (whole !== undefined) return whole;
-    whole = `${before}${jsonString(text, max)}${after}`;
-    if (known.size >= 500) known.clear();
-    if (text.length <= NAME) known.set(text, whole);
-    return whole;
-  };
+/**
+ * As Envoy's runtime_filter: by the request id, so that all proxies on the way log the same requests (and in tenths of a thousand);
+ * by chance where there is none.
+ */
+function isSampled({ requestId }: Exchange, percent: number, random: Random): boolean {
+  const digits = Number.parseInt(requestId.slice(0, 8), 16);
+  return Number.isNaN(digits) || requestId.length !== 36 ? chance(random, percent) : digits % 10_000 < percent * 100;
 }
+
+/** Failed, was cut off, or was not answered: by status, gRPC status or flag. A delay that was asked for (DI) is no error. */
+const wentWrong = (x: Exchange): boolean =>
+  x.status >= 500 || (x.status === 0 && !x.opaque) || x.grpcStatus > 0 || (x.flags !== '' && x.flags !== 'DI');

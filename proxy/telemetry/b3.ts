@@ -1,6 +1,7 @@
 /** B3 trace context: reads both forms strictly, writes what goes upstream (https://github.com/openzipkin/b3-propagation). */
-import { remove, set, type HeaderList } from '../core/header-list.ts';
+import { remove, type HeaderList } from '../core/header-list.ts';
 import type { Trace } from '../live/exchange.ts';
+import { isHex, locate, put, type Places } from './trace-headers.ts';
 
 /** What came with a request. */
 export type Incoming = {
@@ -12,7 +13,7 @@ export type Incoming = {
   readonly debug: boolean;
 };
 
-const NOTHING: Incoming = { context: null, sampled: null, debug: false };
+export const NOTHING: Incoming = { context: null, sampled: null, debug: false };
 
 const ZERO = '0000000000000000';
 
@@ -20,15 +21,18 @@ const ZERO = '0000000000000000';
  * Single `b3` wins over the `x-b3-*` headers, as the specification has it. One part that is not valid makes the whole of it nothing:
  * half a context would tie spans to a trace they do not belong to.
  */
-export function readB3(headers: HeaderList): Incoming {
-  const at = locate(headers);
-  if (at.none) return NOTHING;
+export function readB3(headers: HeaderList, at: Places = locate(headers)): Incoming {
+  if (at.noB3) return NOTHING;
   return at.single >= 0 ? readSingle(headers[at.single]!) : readMulti(headers, at);
 }
 
 /** Replaces whatever came. Apps that copy `b3` alone get it in that form as well, so that no stale span of ours is copied on. */
-export function writeB3(headers: HeaderList, { traceId, spanId, parentId, sampled }: Trace, debug: boolean): void {
-  const at = locate(headers);
+export function writeB3(
+  headers: HeaderList,
+  { traceId, spanId, parentId, sampled }: Trace,
+  debug: boolean,
+  at: Places = locate(headers),
+): void {
   put(headers, 'x-b3-traceid', at.traceId, traceId, at.twice);
   put(headers, 'x-b3-spanid', at.spanId, spanId, at.twice);
   put(headers, 'x-b3-sampled', at.sampled, sampled ? '1' : '0', at.twice);
@@ -42,76 +46,6 @@ export function writeB3(headers: HeaderList, { traceId, spanId, parentId, sample
   // Last, since removing moves what follows.
   if (parentId === null && at.parentId >= 0) remove(headers, 'x-b3-parentspanid');
   if (!debug && at.flags >= 0) remove(headers, 'x-b3-flags');
-}
-
-function put(headers: HeaderList, name: string, at: number, value: string, twice: boolean): void {
-  if (at < 0) headers.push(name, value);
-  else if (twice) set(headers, name, value);
-  else headers[at] = value;
-}
-
-/** Where the values of the first of each header are; -1: not there. */
-type Places = {
-  single: number;
-  traceId: number;
-  spanId: number;
-  parentId: number;
-  sampled: number;
-  flags: number;
-  none: boolean;
-  /** One of them is there more than once. */
-  twice: boolean;
-};
-
-const places: Places = {
-  single: -1,
-  traceId: -1,
-  spanId: -1,
-  parentId: -1,
-  sampled: -1,
-  flags: -1,
-  none: true,
-  twice: false,
-};
-
-/** All of them in one pass: this runs for every request. The result is good until the next call. */
-function locate(headers: HeaderList): Places {
-  const at = places;
-  at.single = at.traceId = at.spanId = at.parentId = at.sampled = at.flags = -1;
-  at.none = true;
-  at.twice = false;
-  for (let i = 0; i < headers.length; i += 2) {
-    const name = headers[i]!;
-    // `x-b3-…` or `b3`: few other names get past this, so that lower-casing is rare.
-    if (name.charCodeAt(name.length === 2 ? 1 : 3) !== 51) continue;
-    switch (name.length) {
-      case 2:
-        if (is(name, 'b3')) note(at, 'single', i + 1);
-        break;
-      case 10:
-        if (is(name, 'x-b3-flags')) note(at, 'flags', i + 1);
-        break;
-      case 11:
-        if (is(name, 'x-b3-spanid')) note(at, 'spanId', i + 1);
-        break;
-      case 12:
-        if (is(name, 'x-b3-traceid')) note(at, 'traceId', i + 1);
-        else if (is(name, 'x-b3-sampled')) note(at, 'sampled', i + 1);
-        break;
-      case 17:
-        if (is(name, 'x-b3-parentspanid')) note(at, 'parentId', i + 1);
-        break;
-    }
-  }
-  return at;
-}
-
-const is = (name: string, lower: string): boolean => name === lower || name.toLowerCase() === lower;
-
-function note(at: Places, which: 'single' | 'traceId' | 'spanId' | 'parentId' | 'sampled' | 'flags', i: number): void {
-  at.none = false;
-  if (at[which] < 0) at[which] = i;
-  else at.twice = true;
 }
 
 function readSingle(value: string): Incoming {
@@ -169,12 +103,3 @@ function complete(
 }
 
 const isSpanId = (id: string): boolean => id.length === 16 && isHex(id) && id !== ZERO;
-
-function isHex(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    const c = text.charCodeAt(i);
-    // 0-9, or a-f in either case.
-    if ((c < 48 || c > 57) && ((c | 32) < 97 || (c | 32) > 102)) return false;
-  }
-  return true;
-}

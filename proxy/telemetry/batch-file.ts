@@ -1,5 +1,5 @@
 /** Appends text to a file or a pipe in large writes, without ever waiting: what does not fit the bounded buffer is dropped and counted. */
-import { close, fstatSync, open, openSync, write } from 'node:fs';
+import { close, constants, fstatSync, open, openSync, write } from 'node:fs';
 
 export type BatchFileOptions = {
   /** An open descriptor (1: stdout), or a path that is opened for appending. */
@@ -22,6 +22,10 @@ const RETRY_MS = 20;
 /** Room beyond a batch, so that the line that completes it still fits. */
 const MARGIN = 16_384;
 const LINE_FEED = 10;
+/** Without waiting: a pipe that nobody reads is an error, not a halt. */
+const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK;
+/** Logs tell who did what: not for everybody. */
+const MODE = 0o640;
 
 /** Lines become bytes as they come: kept as strings, they would outlive the collector's young generation and cost twice. */
 export class BatchFile {
@@ -41,6 +45,8 @@ export class BatchFile {
   #timer: NodeJS.Timeout | null = null;
   #writing = false;
   #waiting: (() => void)[] = [];
+  /** A file to go on in, once `writes` more are in the old one, and who waits for that. */
+  #next: { readonly fd: number; readonly writes: number; readonly done: readonly (() => void)[] } | null = null;
 
   /** Throws when the path cannot be opened: a log that cannot be written is told at the start. */
   constructor({
@@ -53,7 +59,7 @@ export class BatchFile {
   }: BatchFileOptions) {
     this.#options = { intervalMs, batch, limit, shared, onDrop };
     this.#path = typeof to === 'string' ? to : null;
-    this.#fd = typeof to === 'string' ? openSync(to, 'a') : to;
+    this.#fd = typeof to === 'string' ? openSync(to, FLAGS, MODE) : to;
     this.#piecewise = shared && !fstatSync(this.#fd).isFile();
   }
 
@@ -77,16 +83,38 @@ export class BatchFile {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Opens the path again, after a log rotation has moved the file away. A descriptor that was given stays. Rejects when it cannot be opened. */
+  /**
+   * Opens the path again, after a log rotation has moved the file away; resolves when the new one is in use. What was appended before is in
+   * the old one, whole. A descriptor that was given stays. Rejects when the path cannot be opened.
+   */
   async reopen(): Promise<void> {
     if (this.#path === null) return;
     const fd = await new Promise<number>((resolve, reject) =>
-      open(this.#path!, 'a', (error, fd) => (error === null ? resolve(fd) : reject(error))),
+      open(this.#path!, FLAGS, MODE, (error, fd) => (error === null ? resolve(fd) : reject(error))),
     );
+    return new Promise((resolve) => {
+      const others = this.#next?.done ?? [];
+      if (this.#next !== null) close(this.#next.fd, () => {});
+      // Under way is a write of lines from before; those that wait make another.
+      const waits = this.#used > 0 || this.#full.length > 0;
+      this.#next = { fd, writes: (this.#writing ? 1 : 0) + (waits ? 1 : 0), done: [...others, resolve] };
+      if (this.#next.writes === 0) this.#swap();
+      else this.#writeNow();
+    });
+  }
+
+  /** Writes what is left and gives the descriptor back, unless it was given. Nothing is appended after that. */
+  async close(): Promise<void> {
     await this.flush();
-    const old = this.#fd;
+    if (this.#path !== null) await new Promise<void>((resolve) => close(this.#fd, () => resolve()));
+  }
+
+  #swap(): void {
+    const { fd, done } = this.#next!;
+    this.#next = null;
+    close(this.#fd, () => {});
     this.#fd = fd;
-    close(old, () => {});
+    for (const resolve of done) resolve();
   }
 
   /** A page with room for `most` bytes. */
@@ -115,8 +143,13 @@ export class BatchFile {
       this.#size -= size;
       this.#spare = last;
       this.#writing = false;
+      if (this.#next !== null) {
+        this.#next = { ...this.#next, writes: this.#next.writes - 1 };
+        if (this.#next.writes === 0) this.#swap();
+      }
       // Lines that came meanwhile follow at once when somebody waits for them or they make a batch.
-      if (this.#size > 0 && (this.#waiting.length > 0 || this.#size >= this.#options.batch)) this.#writeNow();
+      if (this.#size > 0 && (this.#waiting.length > 0 || this.#next !== null || this.#size >= this.#options.batch))
+        this.#writeNow();
       else if (this.#size > 0) this.#timer ??= setTimeout(() => this.#writeNow(), this.#options.intervalMs);
       else for (const done of this.#waiting.splice(0)) done();
     });

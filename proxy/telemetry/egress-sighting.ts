@@ -53,7 +53,7 @@ const isBlocked = ({ route, details }: Exchange): boolean =>
   route === null ? details === 'direct_response' : route.name === 'block_all';
 
 /** A service of a ServiceEntry is called by its host; one with endpoints and a name of its own is Kubernetes', in the mesh. */
-const leaves = ({ service, discovery }: Cluster): boolean =>
+export const leaves = ({ service, discovery }: Cluster): boolean =>
   discovery.kind !== 'endpoints' || service?.name === service?.host;
 
 function sighting(x: Exchange, verdict: EgressVerdict, cluster: Cluster | null): Sighting {

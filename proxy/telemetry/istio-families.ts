@@ -46,18 +46,22 @@ const httpCounter = (name: string, help: string): Family => family(name, help, '
 const httpHistogram = (name: string, help: string): Family => family(name, help, 'histogram', HTTP_LABELS);
 const tcpCounter = (name: string, help: string): Family => family(name, help, 'counter', TCP_LABELS);
 
-export const REQUESTS = httpCounter('istio_requests_total', 'HTTP and gRPC requests that have ended.');
-export const DURATION = httpHistogram(
-  'istio_request_duration_milliseconds',
-  'Time from the first byte of a request to the last byte of its response.',
-);
-export const REQUEST_BYTES = httpHistogram('istio_request_bytes', 'Size of requests, heads and bodies.');
-export const RESPONSE_BYTES = httpHistogram('istio_response_bytes', 'Size of responses, heads and bodies.');
+/** By Istio's name for it in Telemetry. gRPC messages are not counted: they come with HTTP/2. */
+export const FAMILIES = {
+  REQUEST_COUNT: httpCounter('istio_requests_total', 'HTTP and gRPC requests that have ended.'),
+  REQUEST_DURATION: httpHistogram(
+    'istio_request_duration_milliseconds',
+    'Time from the first byte of a request to the last byte of its response.',
+  ),
+  REQUEST_SIZE: httpHistogram('istio_request_bytes', 'Size of requests, heads and bodies.'),
+  RESPONSE_SIZE: httpHistogram('istio_response_bytes', 'Size of responses, heads and bodies.'),
+  TCP_OPENED_CONNECTIONS: tcpCounter('istio_tcp_connections_opened_total', 'TCP connections opened.'),
+  TCP_CLOSED_CONNECTIONS: tcpCounter('istio_tcp_connections_closed_total', 'TCP connections closed.'),
+  TCP_SENT_BYTES: tcpCounter('istio_tcp_sent_bytes_total', 'Bytes sent to downstream.'),
+  TCP_RECEIVED_BYTES: tcpCounter('istio_tcp_received_bytes_total', 'Bytes received from downstream.'),
+} as const;
 
-export const TCP_OPENED = tcpCounter('istio_tcp_connections_opened_total', 'TCP connections opened.');
-export const TCP_CLOSED = tcpCounter('istio_tcp_connections_closed_total', 'TCP connections closed.');
-export const TCP_SENT = tcpCounter('istio_tcp_sent_bytes_total', 'Bytes sent to downstream.');
-export const TCP_RECEIVED = tcpCounter('istio_tcp_received_bytes_total', 'Bytes received from downstream.');
+export type CountedMetric = keyof typeof FAMILIES;
 
 function family(name: string, help: string, type: Family['type'], labels: readonly string[]): Family {
   return { name, help, type, labels, bounds: type === 'histogram' ? ENVOY_BUCKETS : [], kept: 1 };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'vitest';
-import { SeriesReader, SeriesWriter } from '../core/registry.ts';
+import { SeriesWriter } from '../core/registry.ts';
+import { SeriesReader } from '../core/series-reader.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { createIstioMetrics, EndpointSeries } from './istio-metrics.ts';
 import { exchange, liveCluster, liveEndpoint, namedRoute, proxyNode, workload } from './sample-exchange.ts';
@@ -230,9 +231,18 @@ describe("Istio's HTTP metrics", () => {
       want: { request_protocol: 'grpc', grpc_response_status: '14', response_code: '200' },
     },
     {
-      it: 'gRPC without a status has an empty one',
+      it: 'gRPC without a status has the one that belongs to its HTTP status',
       x: strange((x) => {
         x.grpc = true;
+        x.status = 503;
+      }),
+      want: { request_protocol: 'grpc', grpc_response_status: '14', response_code: '503' },
+    },
+    {
+      it: 'gRPC without any answer has an empty one',
+      x: strange((x) => {
+        x.grpc = true;
+        x.status = 0;
       }),
       want: { request_protocol: 'grpc', grpc_response_status: '' },
     },
@@ -340,7 +350,7 @@ describe("Istio's TCP metrics", () => {
     const mysql = liveCluster('outbound|3306||mysql.default.svc.cluster.local', 'mysql');
     const connection = tcp({
       direction: 'outbound',
-      peer: null,
+      connection: inbound(null).connection,
       cluster: mysql,
       endpoint: liveEndpoint(null),
       asked: '',
@@ -349,7 +359,13 @@ describe("Istio's TCP metrics", () => {
     connection.bytes(100, 20);
     connection.bytes(11, 0);
     connection.closed();
-    tcp({ direction: 'outbound', peer: null, cluster: mysql, endpoint: null, asked: '' }).closed('UF');
+    tcp({
+      direction: 'outbound',
+      connection: inbound(null).connection,
+      cluster: mysql,
+      endpoint: null,
+      asked: '',
+    }).closed('UF');
 
     const opened = series('istio_tcp_connections_opened_total');
     assert.deepEqual(Object.keys(opened[0]!.labels).slice(20), [

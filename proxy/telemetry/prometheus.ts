@@ -1,22 +1,21 @@
 /**
- * Prometheus text of all a proxy counts (text format 0.0.4).
- * Two parts, joined by putting one after the other, since no family is in both: the series of the workers, written here straight from
- * their slots (they are too many for a metrics library), and what describes the process, kept and written by prom-client.
+ * All a proxy counts, as scrapers read it. Two parts, joined by putting one after the other, since no family is in both: the series of
+ * the workers, written straight from their slots (they are too many for a metrics library), and what describes the process, kept by
+ * prom-client.
  */
 import { Gauge, Registry, collectDefaultMetrics } from 'prom-client';
-import type { Family, SeriesReader, SeriesSum } from '../core/registry.ts';
-
-export const CONTENT_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
+import type { SeriesReader } from '../core/series-reader.ts';
+import { escapeLabel, head, numberOf, seriesPages, type ExpositionFormat } from './exposition-writer.ts';
 
 export type Exposition = {
   /** Metrics of the mesh: what the workers have counted. */
-  mesh(): string;
+  mesh(format?: ExpositionFormat): Iterable<string>;
   /** Names of the families in `mesh()`. */
   meshNames(): ReadonlySet<string>;
   /** Metrics of the proxy itself: build, process, exporters. */
-  process(): Promise<string>;
-  /** Both. */
-  text(): Promise<string>;
+  process(format?: ExpositionFormat): Promise<string>;
+  /** Both, a page at a time. */
+  pages(format: ExpositionFormat): AsyncIterable<string>;
   /** Where the main thread registers what it counts itself. */
   readonly registry: Registry;
 };
@@ -34,59 +33,46 @@ export function createExposition(reader: SeriesReader, version: string, processM
   // The event loop delay is sampled by a timer; twice a second tells enough and wakes an idle proxy rarely.
   if (processMetrics) collectDefaultMetrics({ register: registry, eventLoopMonitoringPrecision: 500 });
 
-  const mesh = (): string => seriesText(reader);
-  const process = (): Promise<string> => registry.metrics();
+  const mesh = (format: ExpositionFormat = 'text'): Iterable<string> => seriesPages(reader, format);
+  const process = (format: ExpositionFormat = 'text'): Promise<string> => processText(registry, format);
+  async function* pages(format: ExpositionFormat): AsyncIterable<string> {
+    yield* mesh(format);
+    yield await process(format);
+    if (format === 'openmetrics') yield '# EOF\n';
+  }
   const meshNames = (): Set<string> => new Set(Array.from(reader.families(), ({ family }) => family.name));
-  return { mesh, meshNames, process, text: async () => mesh() + (await process()), registry };
+  return { mesh, meshNames, process, pages, registry };
 }
 
-/** Label sets never change, and their text is most of the output. */
-const labelTexts = new WeakMap<SeriesSum, string>();
-
-function seriesText(reader: SeriesReader): string {
+/** Written here, since prom-client writes every metric of a registry in the one format that the registry is of. */
+async function processText(registry: Registry, format: ExpositionFormat): Promise<string> {
   let text = '';
-  for (const { family, series } of reader.families()) {
-    text += `# HELP ${family.name} ${escapeHelp(family.help)}\n# TYPE ${family.name} ${family.type}\n`;
-    const write = family.type === 'counter' ? counterText : histogramText(family);
-    for (const sum of series.values()) text += write(sum, labelsOf(family, sum), family);
-  }
-  return text;
-}
-
-function counterText(sum: SeriesSum, labels: string, { name }: Family): string {
-  return `${name}${labels === '' ? '' : `{${labels}}`} ${sum.slot(0)}\n`;
-}
-
-/** Buckets are cumulative in the text, though not in the slots. */
-function histogramText({ name, bounds }: Family): (sum: SeriesSum, labels: string) => string {
-  const les = [...bounds.map(String), '+Inf'].map((le) => `le="${le}"} `);
-  return (sum, labels) => {
-    const head = `${name}_bucket{${labels}${labels === '' ? '' : ','}`;
-    const rest = labels === '' ? ' ' : `{${labels}} `;
-    let count = 0;
-    let text = '';
-    for (let i = 0; i < les.length; i++) {
-      count += sum.slot(i);
-      text += `${head}${les[i]!}${count}\n`;
+  for (const { name, help, type, values } of await registry.getMetricsAsJSON()) {
+    text += head({ name, help, type: `${type}` }, format);
+    for (const value of values as readonly Sample[]) {
+      if (isUnmeasured(name, value.value)) continue;
+      const labels = Object.entries(value.labels).map(([label, v]) => `${label}="${escapeLabel(`${v}`)}"`);
+      const of = labels.length === 0 ? '' : `{${labels.join(',')}}`;
+      text += `${value.metricName ?? name}${of} ${numberOf(value.value)}\n`;
     }
-    return `${text}${name}_sum${rest}${sum.slot(les.length)}\n${name}_count${rest}${count}\n`;
-  };
-}
-
-function labelsOf(family: Family, sum: SeriesSum): string {
-  let text = labelTexts.get(sum);
-  if (text === undefined) {
-    text = family.labels.map((label, i) => `${label}="${escapeLabel(sum.labels[i] ?? '')}"`).join(',');
-    labelTexts.set(sum, text);
   }
   return text;
 }
 
-/** Prometheus text format: backslash, double quote and line feed; what is no Unicode would make the whole scrape unreadable. */
-function escapeLabel(value: string): string {
-  return value.toWellFormed().replace(/[\\"\n]/g, (c) => (c === '\n' ? '\\n' : `\\${c}`));
-}
+/** The event loop's histogram was not yet fed since the last scrape: its least value is the largest there is, its mean is none. */
+const isUnmeasured = (name: string, value: number): boolean =>
+  name.startsWith('nodejs_eventloop_lag_') && !(value < 9e9);
 
-function escapeHelp(value: string): string {
-  return value.replace(/[\\\n]/g, (c) => (c === '\n' ? '\\n' : '\\\\'));
+/** What prom-client's types leave out: samples of histograms and summaries have names of their own. */
+type Sample = {
+  readonly value: number;
+  readonly labels: Readonly<Record<string, string | number | undefined>>;
+  readonly metricName?: string;
+};
+
+/** For tests and whoever else wants it whole. */
+export async function wholeText(exposition: Exposition, format: ExpositionFormat = 'text'): Promise<string> {
+  let text = '';
+  for await (const page of exposition.pages(format)) text += page;
+  return text;
 }

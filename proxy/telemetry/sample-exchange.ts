@@ -6,6 +6,7 @@ import { Exchange, type Direction } from '../live/exchange.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { ProxyNode, Workload } from '../snapshot/node.ts';
 import type { Route } from '../snapshot/route.ts';
+import type { TracingSettings } from '../snapshot/telemetry.ts';
 
 export function workload(app: string, version: string, ip: string): Workload {
   return {
@@ -118,4 +119,19 @@ export function exchange(direction: Direction, peer: Workload | null = null): Ex
   x.responseHeadBytes = 180;
   x.bytesSent = 375;
   return x;
+}
+
+/** Of a mesh that traces so many percent, and has asked for nothing else. */
+export function tracingSettings(percent = 100, over: Partial<TracingSettings> = {}): TracingSettings {
+  return {
+    percent,
+    reported: true,
+    propagated: true,
+    byRequestId: true,
+    istioTags: true,
+    tags: [],
+    keepErrors: false,
+    keepSlowerThan: null,
+    ...over,
+  };
 }

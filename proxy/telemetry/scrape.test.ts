@@ -2,11 +2,12 @@
 import assert from 'node:assert/strict';
 import { MessageChannel, receiveMessageOnPort } from 'node:worker_threads';
 import { describe, test } from 'vitest';
-import { SeriesReader, SeriesWriter, type Announcement } from '../core/registry.ts';
+import { SeriesWriter, type Announcement } from '../core/registry.ts';
+import { SeriesReader } from '../core/series-reader.ts';
 import { countDroppedLines } from './access-log.ts';
 import { parseExposition, type ParsedSample } from './exposition-parser.ts';
 import { createIstioMetrics } from './istio-metrics.ts';
-import { createExposition } from './prometheus.ts';
+import { createExposition, wholeText } from './prometheus.ts';
 import { exchange, liveCluster, liveEndpoint, proxyNode, workload } from './sample-exchange.ts';
 import { createSpanExporter } from './span-exporter.ts';
 import { exposeSpanStats } from './span-stats.ts';
@@ -22,7 +23,7 @@ function joined(limit = 1000) {
     for (let got = receiveMessageOnPort(port2); got !== undefined; got = receiveMessageOnPort(port2)) {
       reader.accept(1, got.message as Announcement);
     }
-    return parseExposition(exposition.mesh()).get(name)?.samples ?? [];
+    return parseExposition([...exposition.mesh()].join('')).get(name)?.samples ?? [];
   };
   return {
     writer,
@@ -78,8 +79,8 @@ describe('from a worker to the scrape', () => {
     using mesh = joined();
     const spans = createSpanExporter({ collectors: ['http://127.0.0.1:1'], limit: 0 });
     exposeSpanStats(mesh.exposition.registry, spans);
-    spans.push({ count: 3, json: new TextEncoder().encode('{},{},{}') });
-    const families = parseExposition(await mesh.exposition.text());
+    spans.push({ count: 3, spans: { zipkin: new TextEncoder().encode('{},{},{}'), otlp: null } });
+    const families = parseExposition(await wholeText(mesh.exposition));
     assert.deepEqual(families.get('lateen_spans_dropped_total')!.samples, [
       { name: 'lateen_spans_dropped_total', labels: { collector: 'http://127.0.0.1:1' }, value: 3 },
     ]);

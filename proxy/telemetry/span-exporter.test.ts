@@ -7,7 +7,7 @@ import type { SpanBatch } from './spans.ts';
 
 const batch = (...names: string[]): SpanBatch => ({
   count: names.length,
-  json: new TextEncoder().encode(names.map((name) => JSON.stringify({ name })).join(',')),
+  spans: { zipkin: new TextEncoder().encode(names.map((name) => JSON.stringify({ name })).join(',')), otlp: null },
 });
 
 /** A collector that answers as told, and remembers what it got. */

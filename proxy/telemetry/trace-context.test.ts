@@ -3,7 +3,7 @@ import { describe, test } from 'vitest';
 import { get, type HeaderList } from '../core/header-list.ts';
 import type { Exchange } from '../live/exchange.ts';
 import { ensureRequestId, traceReason } from './request-id.ts';
-import { exchange } from './sample-exchange.ts';
+import { exchange, tracingSettings } from './sample-exchange.ts';
 import { startTrace } from './trace-context.ts';
 
 const ID = '2f0e8f8a-1b1c-4d4e-8f9a-0123456789ab';
@@ -122,7 +122,7 @@ describe('sampling', () => {
     test(`is decided ${it}`, () => {
       const x = arrived(headers, direction);
       ensureRequestId(x, false);
-      startTrace(x, percent, () => dice);
+      startTrace(x, tracingSettings(percent), () => dice);
       assert.equal(x.trace!.sampled, sampled);
       assert.equal(get(x.headers, 'x-b3-sampled'), sampled ? '1' : '0');
       assert.equal(traceReason(x.requestId), reason);
@@ -134,7 +134,7 @@ describe('sampling', () => {
 describe('trace context', () => {
   test('that came is joined: the same trace, a new span under the one that came', () => {
     const x = arrived(['X-B3-TraceId', T, 'X-B3-SpanId', S, 'X-B3-Sampled', '1']);
-    startTrace(x, 0, Math.random);
+    startTrace(x, tracingSettings(0), Math.random);
     assert.equal(x.trace!.traceId, T);
     assert.equal(x.trace!.parentId, S);
     assert.notEqual(x.trace!.spanId, S);
@@ -145,7 +145,7 @@ describe('trace context', () => {
 
   test('that is not valid is replaced by a new trace of 128 bits', () => {
     const x = arrived(['x-b3-traceid', 'nonsense', 'x-b3-spanid', S, 'x-b3-parentspanid', S]);
-    startTrace(x, 100, Math.random);
+    startTrace(x, tracingSettings(), Math.random);
     assert.match(x.trace!.traceId, /^[0-9a-f]{32}$/);
     assert.equal(x.trace!.parentId, null);
     assert.equal(get(x.headers, 'x-b3-traceid'), x.trace!.traceId);
@@ -154,7 +154,7 @@ describe('trace context', () => {
 
   test('is never made of zeros alone', () => {
     const x = arrived([]);
-    startTrace(x, 100, () => 0);
+    startTrace(x, tracingSettings(), () => 0);
     assert.match(x.trace!.spanId, /[1-9a-f]/);
     assert.match(x.trace!.traceId, /[1-9a-f]/);
   });
@@ -165,7 +165,7 @@ describe('trace context', () => {
     const hop = (name: string, direction: 'inbound' | 'outbound' | 'gateway', headers: HeaderList): HeaderList => {
       const x = arrived(headers, direction);
       ensureRequestId(x, direction === 'gateway');
-      startTrace(x, direction === 'gateway' ? 100 : 0, Math.random);
+      startTrace(x, tracingSettings(direction === 'gateway' ? 100 : 0), Math.random);
       assert.ok(x.trace!.sampled, name);
       spans.push({ name, id: x.trace!.spanId, parent: x.trace!.parentId, trace: x.trace!.traceId });
       return x.headers;

@@ -8,10 +8,18 @@ import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import * as fc from 'fast-check';
 import { describe, test } from 'vitest';
 import type { Exchange, Trace } from '../live/exchange.ts';
-import { exchange, liveCluster, liveEndpoint, namedRoute, proxyNode, workload } from './sample-exchange.ts';
-import { createSpanRecorder, type SpanBatch } from './spans.ts';
+import type { CustomTag, TracingSettings } from '../snapshot/telemetry.ts';
+import {
+  exchange,
+  liveCluster,
+  liveEndpoint,
+  namedRoute,
+  proxyNode,
+  tracingSettings,
+  workload,
+} from './sample-exchange.ts';
 import { WallClock } from './wall-clock.ts';
-import { createSpanEncoder } from './zipkin.ts';
+import { createZipkinEncoder } from './zipkin.ts';
 
 const reviews = workload('reviews', 'v3', '127.1.0.3');
 const clock = new WallClock(
@@ -26,8 +34,8 @@ const trace: Trace = {
 };
 
 type Json = { kind: string; name: string; tags: Record<string, string> } & Record<string, unknown>;
-const encoded = (x: Exchange, of = trace, node = proxyNode(reviews)): Json =>
-  JSON.parse(createSpanEncoder(node, clock)(x, of)) as Json;
+const encoded = (x: Exchange, of = trace, settings: Partial<TracingSettings> = {}): Json =>
+  JSON.parse(createZipkinEncoder(proxyNode(reviews), tracingSettings(100, settings), clock)(x, of, '')) as Json;
 
 function outbound(): Exchange {
   const x = exchange('outbound', reviews);
@@ -141,6 +149,77 @@ describe('span', () => {
     );
   });
 
+  test('of gRPC has its path, authority, content type and status, and is an error when the server is to blame', () => {
+    const call = (grpcStatus: number): Record<string, string> => {
+      const x = outbound();
+      Object.assign(x, { grpc: true, grpcStatus, path: '/shop.Cart/Add' });
+      x.headers = ['content-type', 'application/grpc'];
+      return encoded(x).tags;
+    };
+    const { 'grpc.path': path, 'grpc.authority': authority, 'grpc.content_type': type, error } = call(0);
+    assert.deepEqual([path, authority, type, error], ['/shop.Cart/Add', 'ratings:9080', 'application/grpc', undefined]);
+    // In Envoy as well, on both sides of the call.
+    const failed = Array.from({ length: 17 }, (_, status) => status).filter((s) => call(s)['error'] === 'true');
+    assert.deepEqual(failed, [2, 4, 12, 13, 14, 15]);
+    assert.equal(call(14)['grpc.status_code'], '14');
+    assert.equal(call(-1)['grpc.status_code'], undefined);
+  });
+
+  test('leaves out tags of Istio where they are not wanted', () => {
+    const left = Object.keys(encoded(outbound(), trace, { istioTags: false }).tags);
+    assert.deepEqual([left.includes('component'), left.some((name) => name.startsWith('istio.'))], [true, false]);
+  });
+
+  test('shows so much of a path as is asked for', () => {
+    const x = outbound();
+    x.path = `/${'a'.repeat(400)}`;
+    assert.equal(encoded(x).tags['http.url']!.length, 'http://ratings:9080'.length + 256);
+    assert.equal(encoded(x, trace, { maxPathLength: 10 }).tags['http.url'], `http://ratings:9080/${'a'.repeat(9)}`);
+  });
+
+  describe('has tags that somebody defined', () => {
+    const tags = (...defined: CustomTag[]): Record<string, string> => {
+      const x = outbound();
+      x.headers.push('X-Team', 'blue "team"\n');
+      return encoded(x, trace, { tags: defined }).tags;
+    };
+    const header = (name: string, otherwise: string | null): CustomTag['value'] => ({
+      kind: 'header',
+      name,
+      otherwise,
+    });
+    const environment = (name: string, otherwise: string | null): CustomTag['value'] => ({
+      kind: 'environment',
+      name,
+      otherwise,
+    });
+    for (const { it, value, want } of [
+      { it: 'with a value', value: { kind: 'literal', value: 'a "b"' }, want: 'a "b"' },
+      { it: 'of the environment', value: environment('PATH', 'x'), want: process.env['PATH']!.slice(0, 256) },
+      { it: 'of the environment, with a default', value: environment('LATEEN_NOT_SET', 'x'), want: 'x' },
+      { it: 'of the environment, without', value: environment('LATEEN_NOT_SET', null), want: undefined },
+      { it: 'of a header', value: header('X-TEAM', null), want: 'blue "team"\n' },
+      { it: 'of a header, with a default', value: header('x-none', 'x'), want: 'x' },
+      { it: 'of a header, without', value: header('x-none', null), want: undefined },
+      { it: 'of a format', value: { kind: 'format', format: '%REQ(:METHOD)% %PROTOCOL%' }, want: 'GET HTTP/1.1' },
+      { it: 'of a format, of something missing', value: { kind: 'format', format: '%REQ(X-NONE)%' }, want: undefined },
+    ] satisfies { it: string; value: CustomTag['value']; want: string | undefined }[]) {
+      test(it, () => assert.equal(tags({ name: 'team', value })['team']?.slice(0, 256), want));
+    }
+
+    test('in place of ours, where they have its name', () => {
+      const x = outbound();
+      const defined: CustomTag[] = [
+        { name: 'http.url', value: { kind: 'literal', value: 'hidden' } },
+        { name: 'component', value: { kind: 'literal', value: 'mine' } },
+      ];
+      const settings = tracingSettings(100, { tags: defined });
+      const text = createZipkinEncoder(proxyNode(reviews), settings, clock)(x, trace, '');
+      assert.equal(text.split('"http.url"').length, 2);
+      assert.deepEqual([tags(...defined)['http.url'], tags(...defined)['component']], ['hidden', 'mine']);
+    });
+  });
+
   test("is what OpenTelemetry's Zipkin exporter sends of the same span, but for addresses it cannot tell", async () => {
     const ours = encoded(outbound());
     const theirs = await sentByOpenTelemetry(ours);
@@ -149,44 +228,6 @@ describe('span', () => {
       ...rest,
       localEndpoint: { serviceName: (localEndpoint as { serviceName: string }).serviceName },
     });
-  });
-});
-
-describe('span recorder', () => {
-  test('hands on sampled requests only, in one batch', () => {
-    const batches: SpanBatch[] = [];
-    const recorder = createSpanRecorder(proxyNode(reviews), (batch) => batches.push(batch), clock);
-    for (const sampled of [true, false, true]) {
-      const x = outbound();
-      x.trace = { ...trace, sampled };
-      recorder.record(x);
-    }
-    recorder.record(outbound());
-    assert.equal(batches.length, 0);
-    recorder.flush();
-    recorder.flush();
-    assert.deepEqual(
-      batches.map(({ count }) => count),
-      [2],
-    );
-    assert.equal((JSON.parse(`[${Buffer.from(batches[0]!.json).toString()}]`) as unknown[]).length, 2);
-  });
-
-  test('does not hold more than a batch', () => {
-    const batches: SpanBatch[] = [];
-    const recorder = createSpanRecorder(proxyNode(reviews), (batch) => batches.push(batch), clock);
-    const x = outbound();
-    x.trace = trace;
-    for (let i = 0; i < 200; i++) recorder.record(x);
-    assert.equal(
-      batches.reduce((sum, { count }) => sum + count, 0),
-      192,
-    );
-    recorder.flush();
-    assert.equal(
-      batches.reduce((sum, { count }) => sum + count, 0),
-      200,
-    );
   });
 });
 

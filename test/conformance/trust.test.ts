@@ -81,9 +81,14 @@ const EDGE: readonly (readonly [id: string, what: string, fields: string, wanted
   ['B6', 'a b3 that is none', 'b3: x-y-1\r\n', { b3: /^[0-9a-f]{32}-[0-9a-f]{16}-[01d]$/ }],
   [
     'B6',
-    'a traceparent that is one',
+    'a traceparent that is one, continued by a span of the gateway',
     `traceparent: 00-${TRACE}-${SPAN}-01\r\ntracestate: a=b\r\n`,
-    { traceparent: `00-${TRACE}-${SPAN}-01`, tracestate: 'a=b' },
+    {
+      traceparent: new RegExp(`^00-${TRACE}-(?!${SPAN})[0-9a-f]{16}-01$`),
+      tracestate: 'a=b',
+      'x-b3-traceid': TRACE,
+      'x-b3-parentspanid': SPAN,
+    },
   ],
   ...[
     '',

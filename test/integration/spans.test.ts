@@ -4,7 +4,7 @@ import fastify from 'fastify';
 import { test } from 'vitest';
 import { TraceStore, type Span } from '#control-api/trace-store.ts';
 import { traceRoutes } from '#control-api/traces.ts';
-import { exchange, proxyNode, workload } from '#proxy/telemetry/sample-exchange.ts';
+import { exchange, proxyNode, tracingSettings, workload } from '#proxy/telemetry/sample-exchange.ts';
 import { createSpanExporter } from '#proxy/telemetry/span-exporter.ts';
 import { createSpanRecorder } from '#proxy/telemetry/spans.ts';
 import { startTrace } from '#proxy/telemetry/trace-context.ts';
@@ -18,17 +18,18 @@ test('a request through a gateway and a sidecar is one trace in the control API'
   const ingress = proxyNode(workload('istio-ingressgateway', 'v1', '127.1.0.1'), 'gateway');
   const sidecar = proxyNode(workload('productpage', 'v1', '127.1.0.2'));
   const outside = exchange('gateway');
-  startTrace(outside, 100, Math.random);
+  startTrace(outside, tracingSettings(), Math.random);
   const inside = exchange('inbound');
   inside.headers = outside.headers;
   inside.startMs = outside.startMs + 2;
   inside.status = 503;
-  startTrace(inside, 0, Math.random);
+  startTrace(inside, tracingSettings(0), Math.random);
   for (const [node, x] of [
     [ingress, outside],
     [sidecar, inside],
   ] as const) {
-    const recorder = createSpanRecorder(node, (batch) => exporter.push(batch));
+    const recorder = createSpanRecorder(node, ['zipkin'], (batch) => exporter.push(batch));
+    recorder.use({ client: tracingSettings(), server: tracingSettings() });
     recorder.record(x);
     recorder.flush();
   }

@@ -194,7 +194,7 @@ describe('a drain', () => {
     await drained;
     assert.ok(performance.now() - from < 10_000);
     const reasons = (await proxy.log()).map((line) => line['reason']);
-    assert.deepEqual(reasons.toSorted(), [null, 'the proxy was drained'].toSorted());
+    assert.deepEqual(new Set(reasons), new Set([null, 'the proxy was drained']));
     silent.destroy();
   });
 

@@ -18,6 +18,7 @@ import {
   liveEndpoint,
   namedRoute,
   proxyNode,
+  tracingSettings,
   workload,
 } from '#proxy/telemetry/sample-exchange.ts';
 import { ensureRequestId } from '#proxy/telemetry/request-id.ts';
@@ -165,7 +166,7 @@ describe('lateen explain', () => {
   function refused(): { outside: Exchange; inside: Exchange } {
     const outside = exchange('gateway');
     ensureRequestId(outside, true);
-    startTrace(outside, 100, Math.random);
+    startTrace(outside, tracingSettings(), Math.random);
     outside.route = { ...namedRoute('reviews'), source: rule };
     outside.cluster = liveCluster('outbound|9080||reviews.default.svc.cluster.local', 'reviews');
     outside.endpoint = liveEndpoint(workload('reviews', 'v3', '127.1.0.3'));
@@ -173,7 +174,7 @@ describe('lateen explain', () => {
     const inside = exchange('inbound');
     inside.headers = outside.headers;
     ensureRequestId(inside, false);
-    startTrace(inside, 0, Math.random);
+    startTrace(inside, tracingSettings(0), Math.random);
     inside.decidedBy = policy;
     inside.reason = 'denied by AuthorizationPolicy default/deny-all, rule 0: the caller is unknown';
     const failure = { kind: 'denied', policy: 'deny-all', status: 403, body: 'RBAC: access denied' } as const;
@@ -184,7 +185,8 @@ describe('lateen explain', () => {
   async function send(exchanges: readonly [typeof ingress, Exchange][]): Promise<void> {
     const exporter = createSpanExporter({ collectors: [api.url], flushMs: 60_000 });
     for (const [node, x] of exchanges) {
-      const recorder = createSpanRecorder(node, (batch) => exporter.push(batch));
+      const recorder = createSpanRecorder(node, ['zipkin'], (batch) => exporter.push(batch));
+      recorder.use({ client: tracingSettings(), server: tracingSettings() });
       recorder.record(x);
       recorder.flush();
     }

@@ -8,8 +8,10 @@ import { createDataPlane } from '#proxy/data-plane.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from '#proxy/listener/limits.ts';
 import type { OriginalDst } from '#proxy/listener/original-dst.ts';
 import type { MemoryReading } from '#proxy/listener/memory-reading.ts';
+import { SeriesReader } from '#proxy/core/series-reader.ts';
 import type { FromWorker } from '#proxy/messages.ts';
 import type { EgressRow } from '#proxy/telemetry/egress-sightings.ts';
+import type { SpanBatch } from '#proxy/telemetry/spans.ts';
 import { poisonReads } from '#proxy/wire/lent-reads.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
 import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
@@ -106,15 +108,23 @@ export type TestProxy = AsyncDisposable & {
   /** Parsed access-log lines, when they are on disk. */
   log(): Promise<readonly Record<string, unknown>[]>;
   apply(snapshot: Partial<Snapshot>, discovery?: Discovery): Promise<void>;
+  /** As SIGUSR1 does. */
+  reopenLogs(): void;
   /** As SIGTERM does. Resolves when nothing is left, or after `within` ms. */
   drain(within: number): Promise<void>;
   /** What the data plane counts at this moment. */
   clusters(): readonly ClusterState[];
+  /** What it counts. */
+  readonly series: SeriesReader;
   /** What has left, or tried to, so far. */
   egress(): readonly EgressRow[];
 };
 
 export type TestProxyOptions = {
+  /** Takes its spans, in Zipkin's format; without it, none is made. */
+  readonly spans?: (batch: SpanBatch) => void;
+  /** Whose proxy it is; NODE when absent. */
+  readonly node?: ProxyNode;
   readonly routes?: readonly Route[];
   readonly clusters?: readonly Cluster[];
   readonly endpoints?: Readonly<Record<string, readonly Endpoint[]>>;
@@ -142,11 +152,17 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   const waiting: { readonly kind: FromWorker['kind']; readonly done: () => void }[] = [];
   let clusters: readonly ClusterState[] = [];
   const egress: EgressRow[] = [];
+  const series = new SeriesReader();
   // The test shares its thread with the proxy: long turns are the test's.
   const overload = { ...SIDECAR_LIMITS.overload, delay: [Infinity, Infinity] } as const;
   const limits = { ...SIDECAR_LIMITS, overload, ...options.limits };
   const plane = createDataPlane(
-    { node: NODE, accessLog: logFile, sharedLog: false },
+    {
+      node: options.node ?? NODE,
+      accessLog: logFile,
+      sharedLog: false,
+      spanFormats: options.spans === undefined ? [] : ['zipkin'],
+    },
     onMessage,
     limits,
     options.memory ?? NO_PRESSURE,
@@ -155,6 +171,8 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
   function onMessage(message: FromWorker): void {
     if (message.kind === 'clusters') clusters = message.clusters;
     if (message.kind === 'egress') egress.push(...message.rows);
+    if (message.kind === 'spans') options.spans?.(message.batch);
+    if (message.kind === 'announce') series.accept(1, message.announcement);
     const i = waiting.findIndex((w) => w.kind === message.kind);
     if (message.kind === 'bind-problem') throw new Error(message.problem.message);
     if (i >= 0) waiting.splice(i, 1)[0]!.done();
@@ -193,6 +211,8 @@ export async function startProxy(options: TestProxyOptions): Promise<TestProxy> 
     port,
     ports: Object.fromEntries(more.map((l) => [l.name, l.port])),
     apply,
+    series,
+    reopenLogs: () => plane.tell({ kind: 'reopen-logs' }),
     drain: (within) => drain(within),
     clusters() {
       plane.tell({ kind: 'clusters', id: 0 });
