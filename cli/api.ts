@@ -39,6 +39,20 @@ export class Api {
     return checked(status, body) as T;
   }
 
+  /** An answer that goes on until `stop`. Null: there is nothing at this path. Throws CliError for every other refusal. */
+  async stream(path: string, stop: AbortSignal): Promise<AsyncIterable<Uint8Array> | null> {
+    let response: Response;
+    try {
+      response = await fetch(this.server + path, { headers: { 'user-agent': 'lateen' }, signal: stop });
+    } catch (error) {
+      if (stop.aborted) throw error;
+      throw this.#unreachable(error);
+    }
+    if (response.status === 404) return null;
+    if (response.status >= 400) checked(response.status, readJson(await response.text()));
+    return response.body!;
+  }
+
   async #ask(method: string, path: string, value: unknown, headers: Record<string, string>): Promise<Reply<unknown>> {
     let response: Response;
     try {

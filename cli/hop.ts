@@ -111,4 +111,5 @@ function pathOf(url: string): string {
 // oxlint-disable-next-line no-control-regex -- they are what is taken out
 const UNSAFE = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g;
 
-const plain = (text: string): string => text.replace(UNSAFE, '?');
+/** Text that a caller may have chosen, for a terminal. */
+export const plain = (text: string): string => text.replace(UNSAFE, '?');

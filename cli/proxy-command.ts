@@ -4,6 +4,7 @@ import { boot, type ProxyOptions } from '#proxy/boot.ts';
 import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
 import type { Server } from '#proxy/dns/resolv-conf.ts';
 import type { ProxyNode } from '#proxy/snapshot/node.ts';
+import { PROPAGATIONS, type Propagation } from '#proxy/telemetry/trace-context.ts';
 import { CliError } from './cli-error.ts';
 import { addLimitFlags, limitsOf, type LimitFlags } from './limit-flags.ts';
 import { appPort, count, dnsServer, each, labels, milliseconds, percent, port, portMap, url } from './flags.ts';
@@ -32,6 +33,8 @@ type Flags = {
   concurrency: number;
   accessLog: string;
   zipkin?: readonly string[];
+  otlp?: readonly string[];
+  propagation: Propagation;
   outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   pathNormalization: PathNormalization;
   tracing: number;
@@ -117,6 +120,12 @@ function addRuntimeFlags(command: Command): Command {
     .option('--concurrency <n>', 'worker threads', count, 1)
     .option('--access-log <where>', 'stdout, off or a file', 'stdout')
     .option('--zipkin <url>', 'send spans to this Zipkin collector; repeatable', each(url))
+    .option('--otlp <url>', 'send spans to this OpenTelemetry collector (OTLP over HTTP); repeatable', each(url))
+    .addOption(
+      new Option('--propagation <headers>', 'which headers carry traces from hop to hop')
+        .choices(PROPAGATIONS)
+        .default('b3'),
+    )
     .addOption(
       new Option('--outbound-policy <policy>', 'what happens to calls to hosts nobody declared')
         .choices(['ALLOW_ANY', 'REGISTRY_ONLY'])
@@ -193,6 +202,8 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
     concurrency: flags.concurrency,
     accessLog: flags.accessLog,
     zipkin: flags.zipkin ?? [],
+    otlp: flags.otlp ?? [],
+    propagation: flags.propagation,
     stateDir: flags.state ?? null,
     appMetrics: flags.appMetrics ?? null,
     drainMs: flags.drain,

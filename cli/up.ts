@@ -10,6 +10,7 @@ import { startRunner, type Runner } from '#control-api/runner/runner.ts';
 import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
 import { rangesProblem } from '#proxy/istio/interception.ts';
 import type { Resource } from '#proxy/istio/resource.ts';
+import { PROPAGATIONS, type Propagation } from '#proxy/telemetry/trace-context.ts';
 import { Api } from './api.ts';
 import { applyOne } from './applied.ts';
 import { CliError, report } from './cli-error.ts';
@@ -38,6 +39,8 @@ type Flags = {
   readonly watch: string;
   readonly images: string;
   readonly zipkin?: readonly string[];
+  readonly otlp?: readonly string[];
+  readonly propagation: Propagation;
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   readonly pathNormalization: PathNormalization;
   readonly tracing: number;
@@ -83,6 +86,12 @@ export const command = (): Command =>
     .option('--watch <dir>', 'follow the YAML files of this directory', join(ROOT, 'config/live'))
     .option('--images <file>', 'which command an image stands for', join(ROOT, 'config/images.yaml'))
     .option('--zipkin <url>', 'send spans to this Zipkin, too; repeatable', each(url))
+    .option('--otlp <url>', 'send spans to this OpenTelemetry collector, too; repeatable', each(url))
+    .addOption(
+      new Option('--propagation <headers>', 'which headers carry traces from hop to hop')
+        .choices(PROPAGATIONS)
+        .default('b3'),
+    )
     .addOption(
       new Option('--outbound-policy <policy>', 'what happens to calls to hosts nobody declared')
         .choices(['ALLOW_ANY', 'REGISTRY_ONLY'])
@@ -209,6 +218,8 @@ function startMesh(
     gateway,
     proxyFlags: [
       ...zipkin,
+      ...(flags.otlp ?? []).map((to) => `--otlp=${to}`),
+      `--propagation=${flags.propagation}`,
       `--tracing=${flags.tracing}`,
       `--outbound-policy=${flags.outboundPolicy}`,
       `--path-normalization=${flags.pathNormalization}`,

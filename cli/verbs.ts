@@ -34,6 +34,18 @@ export const VERBS = {
     summary: 'say what became of one request, proxy by proxy, and why',
     load: () => import('./explain.ts'),
   },
+  stat: {
+    summary: 'show requests a second, success rate and latencies of workloads, services, pods or routes',
+    load: () => import('./stat.ts'),
+  },
+  edges: {
+    summary: 'show who calls whom, split by version, and what is denied or blocked',
+    load: () => import('./edges.ts'),
+  },
+  top: { summary: 'show what is called most at this moment, by path', load: () => import('./top.ts') },
+  tap: { summary: 'show single requests as they happen', load: () => import('./tap.ts') },
+  traces: { summary: 'list recent traces, or show one as a tree', load: () => import('./traces.ts') },
+  logs: { summary: "show the access log of a workload's proxies", load: () => import('./logs.ts') },
   sidecar: { summary: 'run one sidecar proxy', load: () => import('./sidecar.ts') },
   iptables: {
     summary: 'redirect the connections of a network namespace to its sidecar',

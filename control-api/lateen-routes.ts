@@ -13,6 +13,7 @@ import type { PodRuntime } from './pod-runtime.ts';
 import { rollback } from './rollback.ts';
 import { readRollback } from './rollback-input.ts';
 import { authorOf, bytesOf, type Route } from './route.ts';
+import { statsRoutes } from './stats.ts';
 
 export type Readiness = {
   readonly ready: boolean;
@@ -50,6 +51,7 @@ export function lateenRoutes(context: LateenContext): readonly Route[] {
       },
     },
     ...egressRoutes(store),
+    ...statsRoutes(),
     { method: 'GET', path: '/lateen/v1/problems', handler: () => ({ problems: problems() }) },
     {
       method: 'GET',

@@ -55,6 +55,7 @@ const report = (revision: number, accepted = true): ProxyReport => ({
   role: 'sidecar',
   workload: 'w',
   ip: '127.1.0.1',
+  metricsPort: 15_020,
   pid: 1,
   startedAt: '',
 });

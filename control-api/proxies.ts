@@ -40,6 +40,8 @@ export class Proxies {
   readonly #proxies = new Map<string, Proxy>();
   readonly #waiting = new Set<() => void>();
   readonly #stops: (() => void)[];
+  /** What a proxy that connects is told besides its configuration: lines, or nothing. */
+  greeting: () => string = () => '';
 
   constructor(store: Store) {
     this.#store = store;
@@ -58,6 +60,8 @@ export class Proxies {
     proxy.connectedAt = new Date().toISOString();
     proxy.pending = [];
     tell(proxy, { ...this.#feed.whole(), since: performance.now() });
+    const greeting = this.greeting();
+    if (greeting !== '') sink.write(greeting);
     return () => {
       if (proxy.sink !== sink) return;
       proxy.sink = null;
@@ -105,6 +109,20 @@ export class Proxies {
     this.#feed.close();
     for (const stop of this.#stops) stop();
     for (const { sink } of this.#proxies.values()) sink?.end();
+  }
+
+  /** Lines that are no configuration, to everyone who is connected. */
+  broadcast(text: string): void {
+    for (const { sink } of this.#proxies.values()) sink?.write(text);
+  }
+
+  isConnected(id: string): boolean {
+    const sink = this.#proxies.get(id)?.sink ?? null;
+    return sink !== null;
+  }
+
+  get connected(): number {
+    return [...this.#proxies.values()].filter(({ sink }) => sink !== null).length;
   }
 
   #tellAll(line: FeedLine): void {
@@ -155,7 +173,7 @@ export class Proxies {
 }
 
 /** A pod that ran to its end stays listed, but its proxy does not come back. */
-function hasEnded({ status }: Resource): boolean {
+export function hasEnded({ status }: Resource): boolean {
   const phase = (status as { readonly phase?: unknown } | undefined)?.phase;
   return phase === 'Succeeded' || phase === 'Failed';
 }

@@ -11,7 +11,7 @@ const BATCH_MS = 5;
 
 /** Kubernetes' own kinds that say something to a proxy; of Istio's, all do. */
 const NEEDED: ReadonlySet<string> = new Set(['Service', 'Pod', 'EndpointSlice']);
-const SENT_KINDS = KINDS.filter(({ group, kind }) => NEEDED.has(kind) || group.endsWith('.istio.io')).map(
+const SENT_KINDS = KINDS.filter(({ group, kind }) => NEEDED.has(kind) || /\.(istio\.io|lateen\.dev)$/.test(group)).map(
   (k) => k.kind,
 );
 const SENT: ReadonlySet<string> = new Set(SENT_KINDS);

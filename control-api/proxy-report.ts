@@ -15,6 +15,8 @@ export type ProxyReport = {
   readonly role: string;
   readonly workload: string;
   readonly ip: string;
+  /** Where Prometheus finds its metrics, at /stats/prometheus; 0: nowhere. */
+  readonly metricsPort: number;
   readonly pid: number;
   readonly startedAt: string;
 };
@@ -40,10 +42,14 @@ export function readReport(bytes: Buffer, contentType: string | undefined): Prox
     role: text(body, 'role'),
     workload: text(body, 'workload'),
     ip: text(body, 'ip'),
+    metricsPort: portOf(body['metricsPort']),
     pid: typeof body['pid'] === 'number' ? body['pid'] : 0,
     startedAt: text(body, 'startedAt'),
   };
 }
+
+const portOf = (value: Json | undefined): number =>
+  typeof value === 'number' && Number.isInteger(value) && value > 0 && value < 65_536 ? value : 0;
 
 function text(body: JsonObject, field: string): string {
   const value = body[field];

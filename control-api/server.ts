@@ -4,6 +4,8 @@ import { type Logger, pino } from 'pino';
 import type { Problem } from '#proxy/istio/problem.ts';
 import type { ResourceSet } from '#proxy/istio/resource.ts';
 import { createAdmit } from './admit.ts';
+import { createApiMetrics } from './api-metrics.ts';
+import { discoveryRoutes } from './discovery-targets.ts';
 import { refusal } from './guard.ts';
 import { kubeRoutes } from './kube/routes.ts';
 import { serveUpgrades } from './kube/upgrade.ts';
@@ -15,6 +17,8 @@ import { proxyRoutes } from './proxy-routes.ts';
 import type { PodRuntime } from './pod-runtime.ts';
 import type { Route } from './route.ts';
 import { seed } from './seed.ts';
+import { TapHub } from './tap-hub.ts';
+import { tapRoutes } from './tap.ts';
 
 export type ControlApiOptions = {
   /** Address to listen on: `127.0.0.1`. */
@@ -62,7 +66,12 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   const { store, log = pino({ enabled: false }) } = options;
   const stopSeeding = seed(store);
   const proxies = new Proxies(store);
-  const context = { store, runtime: options.runtime, admit: createAdmit(store, options.analyze) };
+  const taps = new TapHub(proxies);
+  proxies.greeting = () => taps.greeting();
+  const problems = options.problems ?? (() => []);
+  const metrics = createApiMetrics({ version: options.version, proxies, revision: () => store.revision, problems });
+  const admit = metrics.counted(createAdmit(store, options.analyze));
+  const context = { store, runtime: options.runtime, admit };
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
     requestTimeout: REQUEST_MS,
@@ -80,9 +89,12 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
       runtime: options.runtime,
       ready: options.ready,
       analyze: options.analyze,
-      problems: options.problems ?? (() => []),
+      problems,
     }),
     ...proxyRoutes(proxies),
+    ...tapRoutes(taps),
+    ...discoveryRoutes(store, proxies),
+    ...metrics.routes,
     ...(options.routes ?? []),
   ]) {
     app.route({ method: method as string, url: path, handler: async (request, reply) => handler(request, reply) });
@@ -96,7 +108,9 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     store,
     proxies,
     async close() {
+      taps.close();
       proxies.close();
+      metrics.close();
       endSessions();
       stopSeeding();
       await app.close();

@@ -78,23 +78,26 @@ function pathCell(jsonPath: string, type: string): (resource: Resource) => unkno
   };
 }
 
-type Step = string | { readonly field: string; readonly equals: string };
+/** Every item of a list. */
+const EACH = Symbol('[*]');
+type Step = string | typeof EACH | { readonly field: string; readonly equals: string };
 
 /** `.status.conditions[?(@.type=="Ready")].status` → steps; the part of JSONPath that printer columns use. */
 function stepsOf(jsonPath: string): readonly Step[] {
   const steps: Step[] = [];
   for (const [, field, filterField, equals, index] of jsonPath.matchAll(
-    /\.([\w-]+)|\[\?\(@\.(\w+)\s*==\s*["']([^"']*)["']\)\]|\[(\d+)\]/g,
+    /\.([\w-]+)|\[\?\(@\.(\w+)\s*==\s*["']([^"']*)["']\)\]|\[(\d+|\*)\]/g,
   )) {
     if (filterField !== undefined) steps.push({ field: filterField, equals: equals ?? '' });
-    else steps.push(field ?? index ?? '');
+    else steps.push(index === '*' ? EACH : (field ?? index ?? ''));
   }
   return steps;
 }
 
 function walk(start: unknown, steps: readonly Step[]): unknown {
   let value = start;
-  for (const step of steps) {
+  for (const [i, step] of steps.entries()) {
+    if (step === EACH) return Array.isArray(value) ? value.map((item) => walk(item, steps.slice(i + 1))) : undefined;
     if (typeof value !== 'object' || value === null) return undefined;
     if (typeof step === 'string')
       value = Object.hasOwn(value, step) ? (value as Record<string, unknown>)[step] : undefined;
