@@ -35,7 +35,9 @@ const FAMILIES = {
 export type OverloadCount = keyof typeof FAMILIES;
 
 /** Counts one. `where`: a listener's address and port, as `127.0.0.1_15001`, or its name for requests. */
-export function createOverloadMetrics(writer: SeriesWriter): (what: OverloadCount, where: string) => void {
+export type CountOverload = (what: OverloadCount, where: string) => void;
+
+export function createOverloadMetrics(writer: SeriesWriter): CountOverload {
   const counters = new Map<OverloadCount, Map<string, Counter>>();
   return (what, where) => {
     let of = counters.get(what);
