@@ -97,6 +97,9 @@ export class Exchange {
   grpc = false;
   /** grpc-status of the response (trailers or head); -1: none seen. */
   grpcStatus = -1;
+  /** Messages of a gRPC exchange, from and to the client. */
+  requestMessages = 0;
+  responseMessages = 0;
 
   constructor(connection: Connection, direction: Direction) {
     this.connection = connection;

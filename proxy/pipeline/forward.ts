@@ -4,7 +4,6 @@ import type { Timer } from '../core/clock.ts';
 import { get, indexOf, remove, set, type HeaderList } from '../core/header-list.ts';
 import type { LiveCluster } from '../live/cluster.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
-import type { Exchange } from '../live/exchange.ts';
 import type { Failure } from '../live/failure.ts';
 import type { Upstream, UpstreamEvents, UpstreamHead, UpstreamProblem } from '../live/stream.ts';
 import { fail } from '../live/verdict.ts';
@@ -14,6 +13,7 @@ import type { Http1Connection } from '../upstream/http1.ts';
 import type { LeaseProblem, Pool, Waiter } from '../upstream/pool.ts';
 import { portFor } from '../upstream/upstreams.ts';
 import { requestHead } from '../wire/http1-write.ts';
+import { GrpcMeter, noteGrpcStatus } from './grpc.ts';
 import { leadsBack } from './loop.ts';
 import type { ForwardPlan, RoutePlan } from './plan.ts';
 import { Replay, willFit } from './replay.ts';
@@ -40,6 +40,8 @@ export class Forward implements UpstreamEvents, Waiter {
   #starting = false;
   /** Made by the first bytes of a body. */
   #replay: Replay | null = null;
+  /** Null: it is no gRPC call. */
+  readonly #grpc: GrpcMeter | null;
   #requestEnded = false;
   #trailers: HeaderList = [];
   #races = 0;
@@ -54,6 +56,7 @@ export class Forward implements UpstreamEvents, Waiter {
     this.#route = route;
     this.#target = target;
     this.#cluster = cluster;
+    this.#grpc = stream.x.grpc ? new GrpcMeter(stream.x) : null;
   }
 
   start(requestEnded: boolean): void {
@@ -86,6 +89,7 @@ export class Forward implements UpstreamEvents, Waiter {
 
   onRequestData(chunk: Buffer): void {
     if (this.#over) return;
+    this.#grpc?.request(chunk);
     (this.#replay ??= new Replay()).add(chunk, this.#upstream !== null);
     if (this.#upstream !== null && !this.#upstream.sendData(chunk)) this.#stream.down.pauseBody();
   }
@@ -245,6 +249,7 @@ export class Forward implements UpstreamEvents, Waiter {
 
   onUpstreamData(chunk: Buffer): void {
     this.#stream.x.bytesSent += chunk.length;
+    this.#grpc?.response(chunk);
     if (!this.#stream.down.sendData(chunk)) this.#upstream?.pause();
   }
 
@@ -387,9 +392,3 @@ export class Forward implements UpstreamEvents, Waiter {
 const onTimeout = (forward: Forward): void => forward.timedOut('timeout');
 const onTryTimeout = (forward: Forward): void => forward.timedOut('per-try-timeout');
 const onBackoff = (forward: Forward): void => forward.try();
-
-/** A gRPC call tells how it ended in its trailers, or in its only head. */
-function noteGrpcStatus(x: Exchange, headers: HeaderList): void {
-  const status = get(headers, 'grpc-status');
-  if (status !== undefined && /^\d{1,2}$/.test(status)) x.grpcStatus = Number(status);
-}

@@ -13,6 +13,7 @@ export class HttpOutcomes {
   readonly #side: LinkedSide;
   readonly #plain = new Map<number, HttpSeries>();
   readonly #flagged = new Map<string, Map<number, HttpSeries>>();
+  #messages: GrpcSeries | null = null;
 
   constructor(writer: SeriesWriter, parties: readonly string[], security: 'none' | 'unknown', side: LinkedSide) {
     this.#writer = writer;
@@ -29,6 +30,7 @@ export class HttpOutcomes {
     let series = byCode.get(code);
     if (series === undefined) byCode.set(code, (series = this.#series(x, grpc)));
     series.record(x);
+    if (grpc > 0) (this.#messages ??= new GrpcSeries(this.#writer, this.#parties, this.#side)).record(x);
   }
 
   #withFlags(flags: string): Map<number, HttpSeries> {
@@ -74,6 +76,24 @@ function grpcStatus({ grpcStatus: told, status }: Exchange): number {
       return 14;
     default:
       return 2;
+  }
+}
+
+/** Messages of calls, however they ended: only the parties tell them apart. */
+class GrpcSeries {
+  readonly #requests: Reshaped<Counter> | null;
+  readonly #responses: Reshaped<Counter> | null;
+
+  constructor(writer: SeriesWriter, parties: readonly string[], side: LinkedSide) {
+    const counter = (metric: LinkedMetric | null): Reshaped<Counter> | null =>
+      metric === null ? null : new Reshaped(metric, parties, (family, values) => writer.counter(family, values));
+    this.#requests = counter(side.GRPC_REQUEST_MESSAGES);
+    this.#responses = counter(side.GRPC_RESPONSE_MESSAGES);
+  }
+
+  record(x: Exchange): void {
+    if (x.requestMessages > 0) this.#requests?.of(x).add(x.requestMessages);
+    if (x.responseMessages > 0) this.#responses?.of(x).add(x.responseMessages);
   }
 }
 

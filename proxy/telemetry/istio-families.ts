@@ -46,7 +46,9 @@ const httpCounter = (name: string, help: string): Family => family(name, help, '
 const httpHistogram = (name: string, help: string): Family => family(name, help, 'histogram', HTTP_LABELS);
 const tcpCounter = (name: string, help: string): Family => family(name, help, 'counter', TCP_LABELS);
 
-/** By Istio's name for it in Telemetry. gRPC messages are not counted: they come with HTTP/2. */
+const messages = (name: string, help: string): Family => family(name, help, 'counter', PARTIES);
+
+/** By Istio's name for it in Telemetry. */
 export const FAMILIES = {
   REQUEST_COUNT: httpCounter('istio_requests_total', 'HTTP and gRPC requests that have ended.'),
   REQUEST_DURATION: httpHistogram(
@@ -59,6 +61,8 @@ export const FAMILIES = {
   TCP_CLOSED_CONNECTIONS: tcpCounter('istio_tcp_connections_closed_total', 'TCP connections closed.'),
   TCP_SENT_BYTES: tcpCounter('istio_tcp_sent_bytes_total', 'Bytes sent to downstream.'),
   TCP_RECEIVED_BYTES: tcpCounter('istio_tcp_received_bytes_total', 'Bytes received from downstream.'),
+  GRPC_REQUEST_MESSAGES: messages('istio_request_messages_total', 'Messages of gRPC calls, from the client.'),
+  GRPC_RESPONSE_MESSAGES: messages('istio_response_messages_total', 'Messages of gRPC calls, to the client.'),
 } as const;
 
 export type CountedMetric = keyof typeof FAMILIES;
