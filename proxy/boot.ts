@@ -80,7 +80,7 @@ export type Proxy = {
 /** Without an answer of the control API for so long, a proxy starts on what it ran last. */
 const RESTORE_AFTER_MS = 2000;
 /** For what the control API is told last, ms. */
-const LAST_WORDS_MS = 1000;
+const LAST_WORDS_MS = 2500;
 /** A proxy that takes over and is not ready by then shows its admin pages all the same, ms. */
 const SUCCEED_WITHIN_MS = 5000;
 
