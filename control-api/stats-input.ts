@@ -1,8 +1,8 @@
 /** What a proxy reports of the traffic it saw, read from its bytes: checked, and cut to size. */
 import { LATENCY_BUCKETS } from '#proxy/core/latency-buckets.ts';
-import { decodeBody } from './kube/body.ts';
-import { isObject, type Json, type JsonObject } from './kube/json.ts';
+import { isObject, type JsonObject } from './kube/json.ts';
 import { badRequest } from './kube/status-error.ts';
+import { isWhole, oneOf, readReport, shown, text, whole, type NumberedReport } from './numbered-report.ts';
 
 export type Party = { readonly namespace: string; readonly workload: string; readonly version: string };
 
@@ -32,35 +32,17 @@ export type Counted = Edge &
     readonly flags: Readonly<Record<string, number>>;
   };
 
-export type StatsReport = {
-  readonly run: string;
-  readonly seq: number;
-  readonly workload: string;
-  readonly rows: readonly Counted[];
-};
+export type StatsReport = NumberedReport<Counted>;
 
 const REPORTERS = ['source', 'destination'] as const;
 const PROTOCOLS = ['http', 'grpc', 'tcp', 'other'] as const;
-const MAX_ROWS = 1000;
 const MAX_FLAGS = 16;
 
 /** Throws BadRequest naming the field. */
-export function readStats(bytes: Buffer, contentType: string | undefined): StatsReport {
-  const body = decodeBody(bytes, contentType);
-  if (!isObject(body)) throw badRequest('expected a report as a JSON object');
-  const { rows } = body;
-  if (!Array.isArray(rows)) throw badRequest('rows: expected a list');
-  if (rows.length > MAX_ROWS) throw badRequest(`rows: expected at most ${MAX_ROWS}, got ${rows.length}`);
-  return {
-    run: text(body, 'run', ''),
-    seq: whole(body, 'seq', ''),
-    workload: text(body, 'workload', ''),
-    rows: (rows as readonly Json[]).map((row, i) => readRow(row, `rows[${i}].`)),
-  };
-}
+export const readStats = (bytes: Buffer, contentType: string | undefined): StatsReport =>
+  readReport(bytes, contentType, readRow);
 
-function readRow(row: Json, at: string): Counted {
-  if (!isObject(row)) throw badRequest(`${at.slice(0, -1)}: expected an object`);
+function readRow(row: JsonObject, at: string): Counted {
   const counts = Object.fromEntries(COUNTS.map((name) => [name, whole(row, name, at)]));
   return {
     reporter: oneOf(row, 'reporter', REPORTERS, at),
@@ -97,32 +79,8 @@ function flagsOf(row: JsonObject, at: string): Record<string, number> {
   return Object.fromEntries(known.slice(0, MAX_FLAGS).map((name) => [name, whole(value, name, `${at}flags.`)]));
 }
 
-function oneOf<T extends string>(row: JsonObject, field: string, known: readonly T[], at: string): T {
-  const value = known.find((k) => k === row[field]);
-  if (value !== undefined) return value;
-  throw badRequest(`${at}${field}: expected one of ${known.join(', ')}, got ${shown(row[field])}`);
-}
-
 function wholes(row: JsonObject, field: string, length: number, at: string): number[] {
   const value = row[field];
   if (Array.isArray(value) && value.length === length && value.every(isWhole)) return value;
   throw badRequest(`${at}${field}: expected ${length} whole numbers from 0, got ${shown(value)}`);
 }
-
-function whole(row: JsonObject, field: string, at: string): number {
-  const value = row[field];
-  if (isWhole(value)) return value;
-  throw badRequest(`${at}${field}: expected a whole number from 0, got ${shown(value)}`);
-}
-
-const isWhole = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-
-/** Whoever shows it may be a terminal: printable ASCII alone is kept. */
-function text(row: JsonObject, field: string, at: string): string {
-  const value = row[field];
-  if (typeof value === 'string') return value.slice(0, 256).replace(/[^ -~]/g, '?');
-  throw badRequest(`${at}${field}: expected a string, got ${shown(value)}`);
-}
-
-const shown = (value: Json | undefined): string => (JSON.stringify(value) ?? 'nothing').slice(0, 100);

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterAll, describe, test } from 'vitest';
-import { clusterName, ms } from '../core/brand.ts';
+import { ms } from '../core/brand.ts';
 import { wheelClock } from '../core/clock.ts';
 import { LiveCluster } from '../live/cluster.ts';
 import type { Connection } from '../live/connection.ts';
 import type { Exchange } from '../live/exchange.ts';
 
 import { LiveEndpoint } from '../live/endpoint.ts';
-import type { Cluster } from '../snapshot/cluster.ts';
+import { sampleCluster } from '../snapshot/sample-cluster.ts';
 import type { Environment } from './environment.ts';
 import type { TcpRulePlan } from './plan.ts';
 import { makePicker } from '../balancer/picker.ts';
@@ -17,29 +17,7 @@ import { Upstreams } from '../upstream/upstreams.ts';
 import { serveTcp } from './tcp.ts';
 import { Reads } from '../wire/lent-reads.ts';
 
-const SETTINGS: Cluster = {
-  name: clusterName('far'),
-  discovery: { kind: 'endpoints' },
-  service: null,
-  direction: 'outbound',
-  protocol: 'tcp',
-  balancing: { kind: 'ROUND_ROBIN' },
-  connectTimeout: ms(1000),
-  idleTimeout: ms(1000),
-  tcpIdleTimeout: ms(0),
-  maxConnectionDuration: ms(0),
-  keepAlive: null,
-  sourceAddress: null,
-  proxyProtocol: null,
-  tunnel: null,
-  mayPointInside: true,
-  maxConnections: 1,
-  maxPendingRequests: 1,
-  maxRequests: 1,
-  maxRequestsPerConnection: 0,
-  tls: null,
-  source: null,
-};
+const SETTINGS = sampleCluster({ connectTimeout: ms(1000), tcpIdleTimeout: ms(0), maxConnections: 1 });
 
 const server = createServer({ allowHalfOpen: true });
 afterAll(() => server.close());

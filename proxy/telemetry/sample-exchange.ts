@@ -1,9 +1,10 @@
 /** BookInfo's reviews and its neighbours, for the tests of this room: exchanges as the stages leave them. */
-import { clusterName, ms, routeName } from '../core/brand.ts';
+import { clusterName, routeName } from '../core/brand.ts';
 import { LiveCluster } from '../live/cluster.ts';
 import { LiveEndpoint } from '../live/endpoint.ts';
 import { Exchange, type Direction } from '../live/exchange.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
+import { sampleCluster } from '../snapshot/sample-cluster.ts';
 import type { ProxyNode, Workload } from '../snapshot/node.ts';
 import type { Route } from '../snapshot/route.ts';
 import type { TracingSettings } from '../snapshot/telemetry.ts';
@@ -40,30 +41,16 @@ export function liveCluster(
   service: string | null,
   direction: Cluster['direction'] = 'outbound',
 ): LiveCluster {
-  return new LiveCluster({
-    name: clusterName(name),
-    discovery: service === null ? { kind: 'passthrough' } : { kind: 'endpoints' },
-    service:
-      service === null ? null : { host: `${service}.default.svc.cluster.local`, name: service, namespace: 'default' },
-    direction,
-    protocol: 'http',
-    balancing: { kind: 'ROUND_ROBIN' },
-    connectTimeout: ms(10_000),
-    idleTimeout: ms(3_600_000),
-    tcpIdleTimeout: ms(3_600_000),
-    maxConnectionDuration: ms(0),
-    keepAlive: null,
-    sourceAddress: null,
-    proxyProtocol: null,
-    tunnel: null,
-    mayPointInside: true,
-    maxConnections: 1024,
-    maxPendingRequests: 1024,
-    maxRequests: 1024,
-    maxRequestsPerConnection: 0,
-    tls: null,
-    source: null,
-  });
+  return new LiveCluster(
+    sampleCluster({
+      name: clusterName(name),
+      discovery: service === null ? { kind: 'passthrough' } : { kind: 'endpoints' },
+      service:
+        service === null ? null : { host: `${service}.default.svc.cluster.local`, name: service, namespace: 'default' },
+      direction,
+      protocol: 'http',
+    }),
+  );
 }
 
 export function liveEndpoint(of: Workload | null, address = of?.ip ?? '192.0.2.1', port = 9080): LiveEndpoint {

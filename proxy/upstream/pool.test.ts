@@ -7,7 +7,7 @@ import type { LiveCluster } from '../live/cluster.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { Http1Connection } from './http1.ts';
 import type { LeaseProblem, Pool } from './pool.ts';
-import { sampleCluster } from './sample-cluster.ts';
+import { sampleCluster } from '../snapshot/sample-cluster.ts';
 import { Upstreams, type MakePicker } from './upstreams.ts';
 
 const HOST = '127.42.4.1';

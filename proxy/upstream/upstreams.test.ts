@@ -9,7 +9,7 @@ import type { Cluster } from '../snapshot/cluster.ts';
 import type { Workload } from '../snapshot/node.ts';
 import { Reads } from '../wire/lent-reads.ts';
 import type { DnsAnswer } from './dns-lookup.ts';
-import { sampleCluster } from './sample-cluster.ts';
+import { sampleCluster } from '../snapshot/sample-cluster.ts';
 import { Upstreams, type MakePicker } from './upstreams.ts';
 
 const HOST = '127.42.3.1';

@@ -2,7 +2,7 @@
 import { plainTelemetry } from '#proxy/compile/telemetry.ts';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
-import { clusterName, ms, routeName, tableName } from '#proxy/core/brand.ts';
+import { clusterName, routeName, tableName } from '#proxy/core/brand.ts';
 import type { ClusterState } from '#proxy/admin/cluster-state.ts';
 import { createDataPlane } from '#proxy/data-plane.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from '#proxy/listener/limits.ts';
@@ -14,6 +14,7 @@ import type { EgressRow } from '#proxy/telemetry/egress-sightings.ts';
 import type { SpanBatch } from '#proxy/telemetry/spans.ts';
 import { poisonReads } from '#proxy/wire/lent-reads.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
+import { sampleCluster } from '#proxy/snapshot/sample-cluster.ts';
 import type { Discovery, Endpoint } from '#proxy/snapshot/endpoints.ts';
 import type { HttpListener, Listener } from '#proxy/snapshot/listener.ts';
 import type { ProxyNode } from '#proxy/snapshot/node.ts';
@@ -66,32 +67,13 @@ export function route(over: Partial<Route> = {}): Route {
   };
 }
 
-export function cluster(name: string, over: Partial<Cluster> = {}): Cluster {
-  return {
+export const cluster = (name: string, over: Partial<Cluster> = {}): Cluster =>
+  sampleCluster({
     name: clusterName(name),
-    discovery: { kind: 'endpoints' },
     service: { host: `${name}.default.svc.cluster.local`, name, namespace: 'default' },
-    direction: 'outbound',
     protocol: 'http',
-    balancing: { kind: 'ROUND_ROBIN' },
-    connectTimeout: ms(2000),
-    idleTimeout: ms(3_600_000),
-    tcpIdleTimeout: ms(3_600_000),
-    maxConnectionDuration: ms(0),
-    keepAlive: null,
-    sourceAddress: null,
-    proxyProtocol: null,
-    tunnel: null,
-    mayPointInside: true,
-    maxConnections: 4_294_967_295,
-    maxPendingRequests: 4_294_967_295,
-    maxRequests: 4_294_967_295,
-    maxRequestsPerConnection: 0,
-    tls: null,
-    source: null,
     ...over,
-  };
-}
+  });
 
 export const endpoint = (port: number, address = '127.0.0.1'): Endpoint => ({
   address,

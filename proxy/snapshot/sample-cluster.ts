@@ -1,6 +1,6 @@
-/** A cluster for tests of this room. */
+/** A cluster for tests. */
 import { clusterName, ms } from '../core/brand.ts';
-import type { Cluster } from '../snapshot/cluster.ts';
+import type { Cluster } from './cluster.ts';
 
 export function sampleCluster(over: Partial<Cluster> = {}): Cluster {
   return {
