@@ -1,6 +1,6 @@
 /** CEL → expressions. What cannot be read was refused when it was written; what came past that is a problem, and null. */
 import { parseCondition, parseLabelValue, type ParsedCel } from '../istio/cel.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 
 export type Complain = (message: string) => void;
 

@@ -3,14 +3,13 @@ import type { CustomLogSpec, CustomMetricSpec, CustomTelemetrySpec } from '../is
 import { parseCel, type ParsedCel } from '../istio/cel.ts';
 import type { Resource } from '../istio/resource.ts';
 import { isTaken } from '../istio/standard-metrics.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import { call, literal, type Expression } from '../core/expression.ts';
 import type { CustomMetric, LogSettings, TelemetrySettings } from '../snapshot/telemetry.ts';
 import { compileCondition, compileLabelValue } from './cel.ts';
 import type { Context } from './context.ts';
 import { hopView } from './hop-view.ts';
 import { hasLabels } from './matches.ts';
 import { compileMixerTelemetry, type Defined } from './mixer-telemetry.ts';
-import { call, value } from './mixer-telemetry-attribute.ts';
 import { sourceOf } from './problems.ts';
 
 /** `settings`, and what Mixer's kinds and our own define besides. */
@@ -76,7 +75,7 @@ function compileResource(c: Context, resource: Written): Defined {
   };
   // What cannot be read selects nothing.
   const common =
-    match === undefined ? null : (read('spec.match', (tell) => compileCondition(match, tell)) ?? value(false));
+    match === undefined ? null : (read('spec.match', (tell) => compileCondition(match, tell)) ?? literal(false));
   const lines = logs.map((log, i) => compileLog(resource, log, `spec.logs[${i}]`, common, read));
   const gateway = c.node.role === 'gateway';
   const client = where === 'hop' ? gateway : where !== 'server';
@@ -115,7 +114,7 @@ function compileMetric(
       value: counted,
       labels: Object.entries(labels).map(([label, text]) => {
         const of = read(`${path}.labels[${label}]`, (tell) => compileLabelValue(text, tell));
-        return [label, of === null ? value('') : unwrapped(of)] as const;
+        return [label, of === null ? literal('') : unwrapped(of)] as const;
       }),
       buckets: type === 'HISTOGRAM' ? (metric.buckets ?? null) : null,
       source: sourceOf(resource, path),
@@ -132,12 +131,12 @@ function compileLog(
 ): LogSettings {
   const { name, severity = 'info', match, fields = {}, output = 'json' } = log;
   const own =
-    match === undefined ? null : (read(`${path}.match`, (tell) => compileCondition(match, tell)) ?? value(false));
+    match === undefined ? null : (read(`${path}.match`, (tell) => compileCondition(match, tell)) ?? literal(false));
   return {
     format: {
       kind: 'entry',
       instance: `${name}.${resource.metadata.namespace}`,
-      level: value(severity),
+      level: literal(severity),
       json: output === 'json',
       fields: Object.entries(fields).flatMap(([field, text]) => {
         const of = read(`${path}.fields[${field}]`, (tell) => fieldValue(text, tell));

@@ -1,8 +1,7 @@
 /** Expressions as the server of a hop sees them: the source is who called, the destination this workload, at a gateway, too. */
-import type { Expression } from '../snapshot/expression.ts';
+import { call, literal, MISSING, type Expression } from '../core/expression.ts';
 import type { Context } from './context.ts';
 import { servicesOf } from './inbound-ports.ts';
-import { call, MISSING, value } from './mixer-telemetry-attribute.ts';
 
 /** What is asked of the connection, whoever is at its ends. */
 const OF_THE_CONNECTION = new Set(['address', 'port']);
@@ -21,7 +20,7 @@ export function hopView(e: Expression, c: Context): Expression {
     case 'entry':
       if (e.of === 'source.labels') return { ...e, of: 'caller.labels' };
       if (e.of !== 'destination.labels' || c.node.role !== 'gateway') return e;
-      return Object.hasOwn(c.node.labels, e.key) ? value(c.node.labels[e.key]!) : MISSING;
+      return Object.hasOwn(c.node.labels, e.key) ? literal(c.node.labels[e.key]!) : MISSING;
     case 'call':
       return call(e.op, ...e.args.map((arg) => hopView(arg, c)));
   }
@@ -46,5 +45,5 @@ function ownAttribute(field: string, c: Context): Expression {
     service_namespace: service?.namespace ?? node.namespace,
   };
   const text = own[field] ?? '';
-  return text === '' ? MISSING : value(text);
+  return text === '' ? MISSING : literal(text);
 }

@@ -1,5 +1,5 @@
 /** Mixer's attributes (Istio 1.0) in terms of ours, as the proxy that reports a hop knows them. */
-import type { Expression } from '../snapshot/expression.ts';
+import { attribute, call, literal, MISSING, type Expression } from '../core/expression.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 
 /** Who reports, and how it sees the two parties. */
@@ -13,16 +13,9 @@ export type ReporterView = {
   readonly domainSuffix: string;
 };
 
-export const value = (of: string | number | boolean): Expression => ({ kind: 'value', value: of });
-export const attribute = (name: string): Expression => ({ kind: 'attribute', name });
-export const call = (op: (Expression & { kind: 'call' })['op'], ...args: readonly Expression[]): Expression => ({
-  kind: 'call',
-  op,
-  args,
-});
 export const joined = (...parts: readonly (string | Expression)[]): Expression =>
   parts
-    .map((part) => (typeof part === 'string' ? value(part) : part))
+    .map((part) => (typeof part === 'string' ? literal(part) : part))
     .reduce((left, right) => call('add', left, right));
 
 /** Attributes that no proxy of ours can tell: what falls back on something else does, the rest is not made. */
@@ -44,17 +37,14 @@ export const NEVER_KNOWN: ReadonlySet<string> = new Set([
   'quota.cache_hit',
 ]);
 
-/** Nothing to choose from: never there. */
-export const MISSING: Expression = call('else');
-
 const http = (of: Expression): Expression =>
-  call('if', call('ne', attribute('context.protocol'), value('tcp')), of, MISSING);
+  call('if', call('ne', attribute('context.protocol'), literal('tcp')), of, MISSING);
 const tcp = (of: Expression): Expression =>
-  call('if', call('eq', attribute('context.protocol'), value('tcp')), of, MISSING);
+  call('if', call('eq', attribute('context.protocol'), literal('tcp')), of, MISSING);
 const ended = call('add', attribute('request.time'), attribute('request.duration'));
 /** Of requests that a policy has refused. */
 const refused = (of: Expression): Expression =>
-  call('if', call('starts-with', attribute('response.code_details'), value('rbac_access_denied')), of, MISSING);
+  call('if', call('starts-with', attribute('response.code_details'), literal('rbac_access_denied')), of, MISSING);
 
 const PLAIN: Readonly<Record<string, Expression>> = {
   'destination.port': attribute('destination.port'),
@@ -77,7 +67,7 @@ const PLAIN: Readonly<Record<string, Expression>> = {
   'response.grpc_status': call('string', attribute('response.grpc_status')),
   'connection.id': call('string', attribute('connection.id')),
   // Connections are told of at their end.
-  'connection.event': tcp(value('close')),
+  'connection.event': tcp(literal('close')),
   'connection.received.bytes': tcp(attribute('request.size')),
   'connection.received.bytes_total': tcp(attribute('request.size')),
   'connection.sent.bytes': tcp(attribute('response.size')),
@@ -89,8 +79,8 @@ const PLAIN: Readonly<Record<string, Expression>> = {
   'context.time': ended,
   'context.proxy_error_code': attribute('response.flags'),
   // google.rpc.Code PERMISSION_DENIED.
-  'check.error_code': refused(value(7)),
-  'check.error.code': refused(value(7)),
+  'check.error_code': refused(literal(7)),
+  'check.error.code': refused(literal(7)),
   'check.error_message': refused(attribute('lateen.reason')),
   'check.error.message': refused(attribute('lateen.reason')),
 };
@@ -114,7 +104,7 @@ export function entryExpression(map: string, key: string, view: ReporterView): E
       return { kind: 'entry', of: view.hop ? 'caller.labels' : map, key };
     case 'destination.labels':
       if (!view.hop) return { kind: 'entry', of: map, key };
-      return Object.hasOwn(view.node.labels, key) ? value(view.node.labels[key]!) : MISSING;
+      return Object.hasOwn(view.node.labels, key) ? literal(view.node.labels[key]!) : MISSING;
     case 'request.headers':
     case 'response.headers':
       return { kind: 'entry', of: map, key: key.toLowerCase() };
@@ -136,7 +126,7 @@ function partyOf(party: 'source' | 'destination', { hop, node }: ReporterView): 
     service_account: node.serviceAccount,
     address: node.ip,
   };
-  return (field) => (own[field] === undefined ? attribute(`destination.${field}`) : value(own[field]));
+  return (field) => (own[field] === undefined ? attribute(`destination.${field}`) : literal(own[field]));
 }
 
 function partyField(field: string, of: Party): Expression | null {
@@ -180,9 +170,9 @@ function service(party: 'source' | 'destination', field: string, view: ReporterV
   }
   // A gateway's own service: what it forwards to is the next hop.
   const mine = hop && node.role === 'gateway';
-  const host = mine ? value(view.service.host) : attribute('destination.service');
-  const name = mine ? value(view.service.name) : attribute('destination.service_name');
-  const namespace = mine ? value(view.service.namespace) : attribute('destination.service_namespace');
+  const host = mine ? literal(view.service.host) : attribute('destination.service');
+  const name = mine ? literal(view.service.name) : attribute('destination.service_name');
+  const namespace = mine ? literal(view.service.namespace) : attribute('destination.service_namespace');
   switch (field) {
     case 'service':
     case 'service.host':
@@ -199,7 +189,8 @@ function service(party: 'source' | 'destination', field: string, view: ReporterV
 }
 
 function reporter(field: string, view: ReporterView): Expression | null {
-  const isServer = call('eq', attribute('context.reporter'), value('destination'));
-  if (field === 'kind') return view.hop ? value('inbound') : call('if', isServer, value('inbound'), value('outbound'));
-  return value(`kubernetes://${view.node.name}.${view.node.namespace}`);
+  const isServer = call('eq', attribute('context.reporter'), literal('destination'));
+  if (field === 'kind')
+    return view.hop ? literal('inbound') : call('if', isServer, literal('inbound'), literal('outbound'));
+  return literal(`kubernetes://${view.node.name}.${view.node.namespace}`);
 }

@@ -3,15 +3,8 @@ import type { Expression as Written } from '../istio/mixer-expression.ts';
 import { argumentsOf, readTime, typeOf } from '../istio/mixer-type.ts';
 import type { ValueType } from '../istio/mixer-vocabulary.ts';
 import { parseDuration } from '../core/duration.ts';
-import type { Expression } from '../snapshot/expression.ts';
-import {
-  attributeExpression,
-  call,
-  entryExpression,
-  MISSING,
-  type ReporterView,
-  value,
-} from './mixer-telemetry-attribute.ts';
+import { call, literal, MISSING, type Expression } from '../core/expression.ts';
+import { attributeExpression, entryExpression, type ReporterView } from './mixer-telemetry-attribute.ts';
 
 export type Compiled = {
   readonly expression: Expression;
@@ -59,7 +52,7 @@ export function asNumber({ expression, type }: Compiled): Expression | null {
     case 'double':
       return expression;
     case 'duration':
-      return call('div', expression, value(1000));
+      return call('div', expression, literal(1000));
     case 'string':
       return call('number', expression);
     default:
@@ -71,17 +64,17 @@ export function asNumber({ expression, type }: Compiled): Expression | null {
 function compile(e: Written, wanted: ValueType, view: ReporterView, kept: boolean): Expression {
   switch (e.kind) {
     case 'string':
-      return value(literal(e.value, wanted));
+      return literal(constant(e.value, wanted));
     case 'number':
     case 'bool':
-      return value(e.value);
+      return literal(e.value);
     case 'attribute':
       return attributeExpression(e.name, view) ?? MISSING;
     case 'index': {
       const entry = e.of.kind === 'attribute' ? entryExpression(e.of.name, e.key, view) : MISSING;
       // To Mixer an entry that is not in a map is the empty text, but for what stands left of a `|`.
       if (kept || entry === null) return entry ?? MISSING;
-      return entry.kind === 'value' ? entry : call('else', entry, value(''));
+      return entry.kind === 'value' ? entry : call('else', entry, literal(''));
     }
     case 'else': {
       const parts = [compile(e.left, wanted, view, true), compile(e.right, wanted, view, kept)];
@@ -108,7 +101,7 @@ function compile(e: Written, wanted: ValueType, view: ReporterView, kept: boolea
   }
 }
 
-function literal(text: string, wanted: ValueType): string | number {
+function constant(text: string, wanted: ValueType): string | number {
   if (wanted === 'duration') return parseDuration(text) ?? 0;
   if (wanted === 'time') return readTime(text) ?? 0;
   return text;
@@ -156,9 +149,9 @@ function compileCall(
 
 /** `match(text, "x*")`: a star at the end or at the beginning stands for anything. */
 function matched(text: Expression, pattern: string): Expression {
-  if (pattern.endsWith('*')) return call('starts-with', text, value(pattern.slice(0, -1)));
-  if (pattern.startsWith('*')) return call('ends-with', text, value(pattern.slice(1)));
-  return call('eq', text, value(pattern));
+  if (pattern.endsWith('*')) return call('starts-with', text, literal(pattern.slice(0, -1)));
+  if (pattern.startsWith('*')) return call('ends-with', text, literal(pattern.slice(1)));
+  return call('eq', text, literal(pattern));
 }
 
 const ALWAYS_THERE = new Set([

@@ -5,12 +5,12 @@ import { levelOf, type StdioLevel, type StdioSpec } from '../istio/mixer-telemet
 import { readTyped, type Typed } from '../istio/mixer-type.ts';
 import type { Resource } from '../istio/resource.ts';
 import { isTaken } from '../istio/standard-metrics.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import { call, literal, type Expression } from '../core/expression.ts';
 import type { CustomMetric, LogSettings, TwoSided } from '../snapshot/telemetry.ts';
 import type { Context } from './context.ts';
 import { servicesOf } from './inbound-ports.ts';
 import { type MixerReport, reportsOf } from './mixer-reports.ts';
-import { call, type ReporterView, value } from './mixer-telemetry-attribute.ts';
+import type { ReporterView } from './mixer-telemetry-attribute.ts';
 import { asksReporter, asNumber, asText, type Compiled, compileWritten } from './mixer-telemetry-expression.ts';
 import { sourceOf } from './problems.ts';
 
@@ -120,7 +120,7 @@ function compileMetric(c: Context, rule: Rule, { instance, info, handler, path }
       protocol: 'both',
       when: condition(match, [counted, ...labels.map(({ of }) => of)]),
       value: number,
-      labels: labels.map(({ name: label, of }) => [label, of === undefined ? value('') : asText(of)] as const),
+      labels: labels.map(({ name: label, of }) => [label, of === undefined ? literal('') : asText(of)] as const),
       buckets,
       source: sourceOf(handler, path),
     },
@@ -143,14 +143,14 @@ function compileLog(c: Context, rule: Rule, { name, instance, stdio, handler }: 
   if (!reader.add('match', rule.spec?.match)) return unreadable(c, rule);
   const readable = Object.entries(variables).every(([key, of]) => reader.add(`field ${key}`, of));
   if (!readable || !reader.add('severity', severity)) return unreadable(c, rule, name);
-  const level = levelExpression(reader.get('severity', c)?.expression ?? value(''), stdio);
+  const level = levelExpression(reader.get('severity', c)?.expression ?? literal(''), stdio);
   const names = Object.keys(variables).sort();
   const fields = names.map((field) => [field, reader.get(`field ${field}`, c)] as const);
   const filter = condition(reader.get('match', c), [reader.get('severity', c), ...fields.map(([, of]) => of)]);
   const shown = levels(stdio);
   if (level.kind === 'value' && !shown.includes(level.value as StdioLevel)) return null;
   const audible =
-    level.kind === 'value' || shown.length === 3 ? null : call('in', level, ...shown.map((word) => value(word)));
+    level.kind === 'value' || shown.length === 3 ? null : call('in', level, ...shown.map((word) => literal(word)));
   const settings: LogSettings = {
     format: {
       kind: 'entry',
@@ -185,11 +185,11 @@ function levelExpression(severity: Expression, stdio: StdioSpec): Expression {
   const written = Object.entries(stdio.severity_levels ?? stdio.severityLevels ?? {});
   const known = new Map<string, StdioLevel>(Object.entries(SEVERITIES));
   for (const [word, level] of written) known.set(word, levelOf(level) ?? 'info');
-  if (severity.kind === 'value') return value(known.get(`${severity.value}`) ?? 'info');
+  if (severity.kind === 'value') return literal(known.get(`${severity.value}`) ?? 'info');
   const wordsOf = (level: StdioLevel): Expression[] =>
-    [...known].filter(([, of]) => of === level).map(([word]) => value(word));
+    [...known].filter(([, of]) => of === level).map(([word]) => literal(word));
   return (['warn', 'error'] as const).reduce<Expression>((otherwise, level) => {
     const words = wordsOf(level);
-    return words.length === 0 ? otherwise : call('if', call('in', severity, ...words), value(level), otherwise);
-  }, value('info'));
+    return words.length === 0 ? otherwise : call('if', call('in', severity, ...words), literal(level), otherwise);
+  }, literal('info'));
 }

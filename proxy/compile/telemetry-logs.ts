@@ -1,7 +1,7 @@
 /** Which access logs a proxy writes, one a provider (pilot/pkg/model/telemetry.go: mergeLogs). */
 import type { AccessLogging } from '../istio/telemetry.ts';
 import { LOG_PERCENT, percentOf } from '../istio/telemetry-annotation.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { SourceRef } from '../snapshot/route.ts';
 import type { LogSettings, TwoSided } from '../snapshot/telemetry.ts';
 import { compileCondition } from './cel.ts';

@@ -1,7 +1,7 @@
 /** What is changed of Istio's standard metrics, by side and metric (pilot/pkg/model/telemetry.go: mergeMetrics). */
 import { labelName } from '../istio/label-name.ts';
 import { METRICS, type MetricsOverride } from '../istio/telemetry.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { MetricOverride, StandardMetric, TelemetrySettings } from '../snapshot/telemetry.ts';
 import { compileLabelValue } from './cel.ts';
 import type { Context } from './context.ts';

@@ -2,8 +2,9 @@
  * The attributes that CEL may ask for, with their types: those of Envoy (envoyproxy.io/docs: advanced/attributes), Istio's peers, and our
  * own. Which value each has for a request is `proxy/telemetry/attribute.ts`.
  */
+import type { Expression } from '../core/expression.ts';
 import { suggest } from '../core/suggest.ts';
-import type { CelTree, CelType } from './cel-tree.ts';
+import type { CelType } from './cel-type.ts';
 
 const PARTY = [
   ...['workload', 'namespace', 'pod', 'app', 'version', 'canonical_service', 'canonical_revision', 'principal'],
@@ -66,14 +67,14 @@ export function attributeName(written: string): string {
 }
 
 /** Null: there is no such attribute. */
-export function typedAttribute(written: string): { readonly tree: CelTree; readonly type: CelType } | null {
+export function typedAttribute(written: string): { readonly tree: Expression; readonly type: CelType } | null {
   const name = attributeName(written);
   const type = TYPE_OF.get(name);
   return type === undefined ? null : { tree: { kind: 'attribute', name }, type };
 }
 
 /** An entry of a map; its names in lower case where they are headers. Null: there is no such map. */
-export function typedEntry(written: string, key: string): { readonly tree: CelTree; readonly type: CelType } | null {
+export function typedEntry(written: string, key: string): { readonly tree: Expression; readonly type: CelType } | null {
   const of = attributeName(written);
   if (!CEL_MAPS.includes(of)) return null;
   return { tree: { kind: 'entry', of, key: of.endsWith('.headers') ? key.toLowerCase() : key }, type: 'string' };

@@ -1,21 +1,22 @@
 /** CEL's operators and functions on typed values: which go together, and what they become. Throws CelRefusal. */
 import { parseDuration } from '../core/duration.ts';
+import { call, literal, type Expression, type Operator } from '../core/expression.ts';
 import { regexProblem } from '../core/regex.ts';
-import { call, CelRefusal, literal, type CelOperator, type CelTree, type CelType, type Typed } from './cel-tree.ts';
+import { CelRefusal, type CelType, type Typed } from './cel-type.ts';
 
 /** Patterns are looked for anywhere in a text, for which they grow a little (core/regex.ts: 1024). */
 const MAX_PATTERN = 1000;
 
 const a = (type: CelType): string => (type === 'int' ? 'an int' : `a ${type}`);
 const isNumber = ({ type }: Typed): boolean => type === 'int' || type === 'double';
-const flat = (op: 'and' | 'or', { tree }: Typed): readonly CelTree[] =>
+const flat = (op: 'and' | 'or', { tree }: Typed): readonly Expression[] =>
   tree.kind === 'call' && tree.op === op ? tree.args : [tree];
 
 function expect(value: Typed, type: CelType, what: string): void {
   if (value.type !== type) throw new CelRefusal(value.at, `${what}: expected ${a(type)}, got ${a(value.type)}`);
 }
 
-const COMPARISONS: Readonly<Record<string, CelOperator>> = {
+const COMPARISONS: Readonly<Record<string, Operator>> = {
   '==': 'eq',
   '!=': 'ne',
   '<': 'lt',
@@ -90,7 +91,7 @@ export function conditionalOf(condition: Typed, then: Typed, otherwise: Typed, a
   return { tree: call('if', condition.tree, then.tree, otherwise.tree), type: then.type, at };
 }
 
-const TESTS: Readonly<Record<string, CelOperator>> = {
+const TESTS: Readonly<Record<string, Operator>> = {
   startsWith: 'starts-with',
   endsWith: 'ends-with',
   contains: 'contains',
@@ -137,13 +138,13 @@ export function callOf(name: string, args: readonly Typed[], at: number): Typed 
 }
 
 /** As text. A duration is one in Go's form (`6.848ms`). */
-export function textOf({ tree, type, at }: Typed): CelTree {
+export function textOf({ tree, type, at }: Typed): Expression {
   if (type === 'timestamp') throw new CelRefusal(at, 'Lateen does not show timestamps as text');
   if (type === 'string') return tree;
   return call(type === 'duration' ? 'duration-text' : 'string', tree);
 }
 
-function numberOf(name: 'int' | 'double', { tree, type, at }: Typed): CelTree {
+function numberOf(name: 'int' | 'double', { tree, type, at }: Typed): Expression {
   if (type !== 'string' && type !== 'int' && type !== 'double')
     throw new CelRefusal(at, `${name}: expected a string or a number, got ${a(type)}`);
   if (type === 'int') return tree;

@@ -3,9 +3,10 @@
  * of which types, is settled here. Nothing is ever evaluated by the library.
  */
 import { Environment, ParseError, type ASTNode } from '@marcbachmann/cel-js';
+import { call, literal, type Expression } from '../core/expression.ts';
 import { attributeName, CEL_MAPS, typedAttribute, typedEntry, unknownAttribute } from './cel-attribute.ts';
 import { binaryOf, callOf, conditionalOf, expectAlike, textOf, unaryOf } from './cel-call.ts';
-import { call, CelRefusal, literal, type CelTree, type CelType, type Typed } from './cel-tree.ts';
+import { CelRefusal, type CelType, type Typed } from './cel-type.ts';
 
 /** Longer ones are refused: a condition is a line or two. */
 export const MAX_CEL = 8192;
@@ -20,7 +21,7 @@ const environment = new Environment({
 });
 
 export type ParsedCel =
-  | { readonly ok: true; readonly tree: CelTree; readonly type: CelType }
+  | { readonly ok: true; readonly tree: Expression; readonly type: CelType }
   /** `at` counts characters from 0. */
   | { readonly ok: false; readonly at: number; readonly message: string };
 
@@ -190,5 +191,5 @@ function membership(wanted: ASTNode, among: ASTNode, at: number): Typed {
   );
 }
 
-const isDeep = (tree: CelTree, depth: number): boolean =>
+const isDeep = (tree: Expression, depth: number): boolean =>
   depth > MAX_DEPTH || (tree.kind === 'call' && tree.args.some((arg) => isDeep(arg, depth + 1)));

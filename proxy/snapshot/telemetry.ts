@@ -1,6 +1,6 @@
 /** What is to be told about requests and connections: Istio's Telemetry, Mixer's metrics and logs, and our own, in one form. */
 import type { Ms } from '../core/brand.ts';
-import type { Expression } from './expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { SourceRef } from './route.ts';
 
 /** `server`: what comes in to a sidecar's workload. `client`: what it sends, and all that a gateway does (Istio: gateways are CLIENT). */

@@ -1,6 +1,6 @@
 /** Values that depend on nothing but who called: worked out once a caller, not once a request. */
 import type { Workload } from '../snapshot/node.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import { compileExpression, type Evaluate, type Value } from './evaluate.ts';
 import type { WallClock } from './wall-clock.ts';

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { SeriesWriter } from '../core/registry.ts';
 import { SeriesReader } from '../core/series-reader.ts';
 import type { Exchange } from '../live/exchange.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { CustomMetric } from '../snapshot/telemetry.ts';
 import { createCustomMetrics, type CustomMetrics } from './custom-metrics.ts';
 import { seriesPages } from './exposition-writer.ts';

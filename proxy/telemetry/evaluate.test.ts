@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { parseDuration } from '../core/duration.ts';
 import type { Exchange } from '../live/exchange.ts';
-import type { Expression, Operator } from '../snapshot/expression.ts';
+import type { Expression, Operator } from '../core/expression.ts';
 import { ATTRIBUTE_NAMES, MAP_NAMES, attributeOf, entryOf } from './attribute.ts';
 import { compileExpression, durationText, type Value } from './evaluate.ts';
 import { exchange, liveCluster, liveEndpoint, namedRoute, proxyNode, workload } from './sample-exchange.ts';

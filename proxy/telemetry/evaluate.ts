@@ -3,7 +3,7 @@
  * the size of the tree and of the texts it reads. What is built on a missing value is missing, too, except where the operator says otherwise.
  */
 import { compileRegex } from '../core/regex.ts';
-import type { Expression, Operator } from '../snapshot/expression.ts';
+import type { Expression, Operator } from '../core/expression.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import { attributeOf, entryOf, type Evaluate, type Value } from './attribute.ts';
 import { WallClock } from './wall-clock.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { LogFormat } from '../snapshot/telemetry.ts';
 import { entryLine } from './log-entry.ts';
 import { exchange, proxyNode, workload } from './sample-exchange.ts';

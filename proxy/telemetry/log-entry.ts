@@ -4,7 +4,7 @@
  * Text: time, level and name between tabs, then the fields as JSON.
  */
 import type { Exchange } from '../live/exchange.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { LogFormat } from '../snapshot/telemetry.ts';
 import { linkExpression } from './by-caller.ts';

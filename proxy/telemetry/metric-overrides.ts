@@ -4,7 +4,7 @@
  */
 import { shapeOf, type Family, type SeriesWriter } from '../core/registry.ts';
 import type { Exchange } from '../live/exchange.ts';
-import type { Expression } from '../snapshot/expression.ts';
+import type { Expression } from '../core/expression.ts';
 import type { ProxyNode } from '../snapshot/node.ts';
 import type { MetricOverride, TelemetrySettings, TwoSided } from '../snapshot/telemetry.ts';
 import { compileExpression, type Evaluate } from './evaluate.ts';

@@ -52,3 +52,10 @@ export type Operator =
   /** Of a timestamp: `2017-09-21T04:33:31.249Z`. */
   | 'time-text'
   | 'number';
+
+export const literal = (value: string | number | boolean): Expression => ({ kind: 'value', value });
+export const attribute = (name: string): Expression => ({ kind: 'attribute', name });
+export const call = (op: Operator, ...args: readonly Expression[]): Expression => ({ kind: 'call', op, args });
+
+/** Nothing to choose from: never there. */
+export const MISSING: Expression = call('else');
