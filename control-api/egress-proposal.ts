@@ -6,7 +6,7 @@ import { parseObject } from '#proxy/istio/parse.ts';
 import type { Resource } from '#proxy/istio/resource.ts';
 import type { ServiceEntrySpec } from '#proxy/istio/service-entry.ts';
 import type { EgressRegistry } from './egress-registry.ts';
-import { destinationOf, type EgressRow } from './egress-store.ts';
+import { destinationOf, type EgressEntry } from './egress-store.ts';
 
 export type Proposal = {
   readonly resource: Resource<ServiceEntrySpec>;
@@ -25,11 +25,11 @@ export type Proposals = { readonly proposals: readonly Proposal[]; readonly notP
 
 /** `taken`: whether a ServiceEntry of this name exists already. */
 export function propose(
-  rows: readonly EgressRow[],
+  rows: readonly EgressEntry[],
   registry: EgressRegistry,
   taken: (namespace: string, name: string) => boolean,
 ): Proposals {
-  const groups = new Map<string, EgressRow[]>();
+  const groups = new Map<string, EgressEntry[]>();
   const notProposed = new Map<string, NotProposed>();
   for (const row of rows) {
     if (row.verdict === 'allowed') continue;
@@ -53,7 +53,7 @@ const isLinkLocal = cidrPredicate(['169.254.0.0/16', 'fe80::/10', 'fd00:ec2::254
 const IN_MESH = `.svc.${DEFAULT_MESH.domainSuffix}`;
 
 /** Why there is nothing to propose for it; null: there is. */
-function objection(row: EgressRow, registry: EgressRegistry): string | null {
+function objection(row: EgressEntry, registry: EgressRegistry): string | null {
   const { host, address, port, protocol } = row;
   if (protocol === 'other') return 'too many destinations to tell them apart';
   if (host === '' && address === '') return 'neither its name nor its address is known';
@@ -69,7 +69,7 @@ function objection(row: EgressRow, registry: EgressRegistry): string | null {
   return null;
 }
 
-function entryFor(rows: readonly EgressRow[], taken: (namespace: string, name: string) => boolean): Proposal | null {
+function entryFor(rows: readonly EgressEntry[], taken: (namespace: string, name: string) => boolean): Proposal | null {
   const { host, address, namespace } = rows[0]!;
   const base = host === '' ? `ip-${address.replace(/[.:]/g, '-')}`.replace(/-$/, '-0') : host;
   let name = base;
@@ -93,8 +93,8 @@ function entryFor(rows: readonly EgressRow[], taken: (namespace: string, name: s
 type Port = { readonly number: number; readonly name: string; readonly protocol: string };
 
 /** By number. What was called most often on a port decides what it speaks. */
-function portsOf(rows: readonly EgressRow[]): readonly Port[] {
-  const most = new Map<number, EgressRow>();
+function portsOf(rows: readonly EgressEntry[]): readonly Port[] {
+  const most = new Map<number, EgressEntry>();
   for (const row of rows) {
     const known = most.get(row.port);
     if (known === undefined || row.count > known.count) most.set(row.port, row);
@@ -111,7 +111,7 @@ const KNOWN: Readonly<Record<number, Omit<Port, 'number'>>> = {
 };
 const USUAL: Readonly<Record<string, number>> = { http: 80, tls: 443 };
 
-function portOf({ port: number, protocol }: EgressRow): Port {
+function portOf({ port: number, protocol }: EgressEntry): Port {
   // A server that speaks first does not speak HTTP, whatever was tried.
   const word = protocol === 'http' && SERVER_FIRST_PORTS.has(number) ? 'tcp' : protocol;
   const known = word === 'tcp' ? KNOWN[number] : undefined;
@@ -119,7 +119,7 @@ function portOf({ port: number, protocol }: EgressRow): Port {
   return { number, name: USUAL[word] === number ? word : `${word}-${number}`, protocol: word.toUpperCase() };
 }
 
-function noteOf(row: EgressRow): string {
+function noteOf(row: EgressEntry): string {
   const times = row.count === 1 ? 'once' : `${row.count} times`;
   const when = (ms: number): string => new Date(ms).toISOString().slice(0, 19);
   const span =

@@ -1,7 +1,8 @@
 /** Traffic that left the mesh, or was kept from it, in the last hour: summed by workload and destination over all proxies. */
-import type { EgressReport, Sighted } from './egress-input.ts';
+import { EGRESS_VERDICTS, egressKey, egressSum, type EgressRow } from '#proxy/core/egress.ts';
+import type { EgressReport } from './egress-input.ts';
 
-export type EgressRow = Sighted & {
+export type EgressEntry = EgressRow & {
   readonly namespace: string;
   readonly workload: string;
 };
@@ -9,7 +10,7 @@ export type EgressRow = Sighted & {
 export type EgressFilter = {
   readonly namespace?: string | undefined;
   readonly workload?: string | undefined;
-  readonly verdict?: Sighted['verdict'] | undefined;
+  readonly verdict?: EgressRow['verdict'] | undefined;
   /** Seen at this time or later, ms since the epoch. */
   readonly since?: number | undefined;
 };
@@ -29,7 +30,7 @@ const MAX_PROXIES = 10_000;
 export class EgressStore {
   readonly #limits: EgressLimits;
   /** By namespace and workload, then by destination; in each, what was seen last is at the end. */
-  readonly #sources = new Map<string, Map<string, EgressRow>>();
+  readonly #sources = new Map<string, Map<string, EgressEntry>>();
   readonly #last = new Map<string, { readonly run: string; readonly seq: number }>();
   #size = 0;
 
@@ -63,15 +64,17 @@ export class EgressStore {
   }
 
   /** What was blocked first, then what nobody declared; then by workload and destination. */
-  list(filter: EgressFilter = {}, now = Date.now()): EgressRow[] {
+  list(filter: EgressFilter = {}, now = Date.now()): EgressEntry[] {
     this.#expire(now);
-    const found: EgressRow[] = [];
+    const found: EgressEntry[] = [];
     for (const rows of this.#sources.values()) {
       for (const row of rows.values()) if (fits(row, filter)) found.push(row);
     }
     return found.sort(
       (a, b) =>
-        ORDER.indexOf(a.verdict) - ORDER.indexOf(b.verdict) || compare(sortKey(a), sortKey(b)) || a.port - b.port,
+        EGRESS_VERDICTS.indexOf(a.verdict) - EGRESS_VERDICTS.indexOf(b.verdict) ||
+        compare(sortKey(a), sortKey(b)) ||
+        a.port - b.port,
     );
   }
 
@@ -80,15 +83,15 @@ export class EgressStore {
     this.#size = 0;
   }
 
-  #add(row: EgressRow): void {
+  #add(row: EgressEntry): void {
     const source = `${row.namespace}/${row.workload}`;
     let rows = this.#sources.get(source);
-    if (rows === undefined) this.#sources.set(source, (rows = new Map<string, EgressRow>()));
-    const key = `${row.verdict} ${row.protocol} ${row.port} ${destinationOf(row)} ${row.service}`;
+    if (rows === undefined) this.#sources.set(source, (rows = new Map<string, EgressEntry>()));
+    const key = egressKey(row);
     const known = rows.get(key);
     if (known === undefined) this.#size++;
     rows.delete(key);
-    rows.set(key, known === undefined ? row : sumOf(known, row));
+    rows.set(key, known === undefined ? row : egressSum(known, row));
     if (rows.size > this.#limits.rowsOfWorkload) this.#dropFirst(source, rows);
     if (this.#size > this.#limits.rows) this.#makeRoom();
   }
@@ -99,7 +102,7 @@ export class EgressStore {
     this.#dropFirst(source, rows);
   }
 
-  #dropFirst(source: string, rows: Map<string, EgressRow>): void {
+  #dropFirst(source: string, rows: Map<string, EgressEntry>): void {
     rows.delete(rows.keys().next().value!);
     this.#size--;
     if (rows.size === 0) this.#sources.delete(source);
@@ -118,29 +121,14 @@ export class EgressStore {
 }
 
 /** The name, or else the address; "": neither is known. */
-export const destinationOf = ({ host, address }: Pick<Sighted, 'host' | 'address'>): string =>
+export const destinationOf = ({ host, address }: Pick<EgressRow, 'host' | 'address'>): string =>
   host === '' ? address : host;
 
-const ORDER: readonly string[] = ['blocked', 'passed', 'allowed'];
-const sortKey = (row: EgressRow): string => `${row.namespace}/${row.workload} ${destinationOf(row)}`;
+const sortKey = (row: EgressEntry): string => `${row.namespace}/${row.workload} ${destinationOf(row)}`;
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-const fits = (row: EgressRow, { namespace, workload, verdict, since = 0 }: EgressFilter): boolean =>
+const fits = (row: EgressEntry, { namespace, workload, verdict, since = 0 }: EgressFilter): boolean =>
   (namespace === undefined || row.namespace === namespace) &&
   (workload === undefined || row.workload === workload) &&
   (verdict === undefined || row.verdict === verdict) &&
   row.lastSeen >= since;
-
-function sumOf(a: EgressRow, b: EgressRow): EgressRow {
-  return {
-    ...b,
-    address: b.address === '' ? a.address : b.address,
-    count: a.count + b.count,
-    failures: a.failures + b.failures,
-    failure: b.failure === '' ? a.failure : b.failure,
-    sent: a.sent + b.sent,
-    received: a.received + b.received,
-    firstSeen: Math.min(a.firstSeen, b.firstSeen),
-    lastSeen: Math.max(a.lastSeen, b.lastSeen),
-  };
-}

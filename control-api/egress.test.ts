@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { parseObject } from '#proxy/istio/parse.ts';
-import type { Sighted } from './egress-input.ts';
+import type { EgressRow } from '#proxy/core/egress.ts';
 import type { Proposals } from './egress-proposal.ts';
 import type { EgressView } from './egress.ts';
 import { EgressStore } from './egress-store.ts';
@@ -9,7 +9,7 @@ import type { ControlApi } from './server.ts';
 
 afterEach(stopAll);
 
-const row = (host: string, change: Partial<Sighted> = {}): Sighted => ({
+const row = (host: string, change: Partial<EgressRow> = {}): EgressRow => ({
   verdict: 'blocked',
   protocol: 'http',
   host,
@@ -137,12 +137,12 @@ describe('GET /lateen/v1/egress', () => {
   test('refuses a report of nobody, and one that is too long', async () => {
     const api = await start();
     expect(await report(api, [], { proxy: 'nobody' })).toBe(400);
-    expect(await report(api, Array<Sighted>(1001).fill(row('a')))).toBe(400);
+    expect(await report(api, Array<EgressRow>(1001).fill(row('a')))).toBe(400);
   });
 });
 
 describe('the store of sightings', () => {
-  const accept = (store: EgressStore, workload: string, rows: readonly Sighted[], now?: number): void =>
+  const accept = (store: EgressStore, workload: string, rows: readonly EgressRow[], now?: number): void =>
     store.accept(`${workload}-0.default`, { run: '1', seq: ++seq, workload, rows }, now);
 
   test('of 100,000 names keeps a bounded part, and that of others untouched', () => {

@@ -1,17 +1,18 @@
 /** Egress in the server's table: what proxies report of it, what of it is shown, and what is proposed. */
 import type { FastifyRequest } from 'fastify';
 import { parseDuration } from '#proxy/core/duration.ts';
-import { readEgress, VERDICTS } from './egress-input.ts';
+import { EGRESS_VERDICTS } from '#proxy/core/egress.ts';
+import { readEgress } from './egress-input.ts';
 import { propose } from './egress-proposal.ts';
 import { EgressRegistry } from './egress-registry.ts';
-import { EgressStore, type EgressFilter, type EgressRow } from './egress-store.ts';
+import { EgressStore, type EgressFilter, type EgressEntry } from './egress-store.ts';
 import { badRequest } from './kube/status-error.ts';
 import { checkedProxy } from './proxy-routes.ts';
 import { bytesOf, type Route } from './route.ts';
 import type { Store } from './store.ts';
 
 /** As `GET /lateen/v1/egress` shows a row. */
-export type EgressView = Omit<EgressRow, 'firstSeen' | 'lastSeen'> & {
+export type EgressView = Omit<EgressEntry, 'firstSeen' | 'lastSeen'> & {
   /** ISO 8601. */
   readonly firstSeen: string;
   readonly lastSeen: string;
@@ -57,7 +58,7 @@ export function egressRoutes(store: Store, egress = new EgressStore()): readonly
 }
 
 /** A ServiceEntry can tell that what it stands for is part of the mesh; proxies do not know. */
-function view(rows: readonly EgressRow[], registry: EgressRegistry): readonly EgressView[] {
+function view(rows: readonly EgressEntry[], registry: EgressRegistry): readonly EgressView[] {
   return rows.flatMap((row) => {
     const allowed = row.verdict === 'allowed';
     const host = allowed && !row.service.startsWith('*') ? row.service : row.host;
@@ -77,9 +78,9 @@ function filterOf(request: FastifyRequest): EgressFilter {
     return typeof value === 'string' && value !== '' ? value : undefined;
   };
   const verdict = text('verdict');
-  const known = VERDICTS.find((v) => v === verdict);
+  const known = EGRESS_VERDICTS.find((v) => v === verdict);
   if (verdict !== undefined && known === undefined)
-    throw badRequest(`verdict: expected one of ${VERDICTS.join(', ')}, got "${verdict.slice(0, 80)}"`);
+    throw badRequest(`verdict: expected one of ${EGRESS_VERDICTS.join(', ')}, got "${verdict.slice(0, 80)}"`);
   return {
     namespace: text('namespace'),
     workload: text('workload'),

@@ -8,7 +8,7 @@ import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import type { TapBatch, TapOrder } from './snapshot/tap.ts';
 import type { EdgeRow } from './telemetry/edge-stats-row.ts';
-import type { EgressRow } from './telemetry/egress-sightings.ts';
+import type { EgressRow } from './core/egress.ts';
 import type { SpanBatch, SpanFormat } from './telemetry/spans.ts';
 import type { Propagation } from './telemetry/trace-context.ts';
 

@@ -3,7 +3,7 @@ import type { TapBatch } from './snapshot/tap.ts';
 import { EdgeBook } from './telemetry/edge-stats-book.ts';
 import type { EdgeRow } from './telemetry/edge-stats-row.ts';
 import { EgressBook } from './telemetry/egress-book.ts';
-import type { EgressRow } from './telemetry/egress-sightings.ts';
+import type { EgressRow } from './core/egress.ts';
 import { TapPost } from './telemetry/tap-post.ts';
 
 /** Resolves with whether it has arrived; never rejects. */

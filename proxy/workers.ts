@@ -12,7 +12,7 @@ import type { Discovery } from './snapshot/endpoints.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import type { TapBatch, TapOrder } from './snapshot/tap.ts';
 import type { EdgeRow } from './telemetry/edge-stats-row.ts';
-import type { EgressRow } from './telemetry/egress-sightings.ts';
+import type { EgressRow } from './core/egress.ts';
 import type { SpanBatch } from './telemetry/spans.ts';
 
 export type WorkerEvents = {

@@ -10,7 +10,7 @@ import { LiveCluster } from '../live/cluster.ts';
 import { LiveEndpoint } from '../live/endpoint.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { EgressRow } from '../telemetry/egress-sightings.ts';
+import type { EgressRow } from '../core/egress.ts';
 import { createExposition } from '../telemetry/prometheus.ts';
 import { startAdmin, type AdminServers, type Bind } from './admin.ts';
 import { clusterStates } from './cluster-state.ts';

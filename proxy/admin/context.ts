@@ -1,7 +1,7 @@
 /** What the admin servers must be given: the proxy as seen from outside. */
 import type { Discovery } from '../snapshot/endpoints.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
-import type { EgressRow } from '../telemetry/egress-sightings.ts';
+import type { EgressRow } from '../core/egress.ts';
 import type { Exposition } from '../telemetry/prometheus.ts';
 import type { ClusterState } from './cluster-state.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { EgressBook, type EgressReport } from './egress-book.ts';
-import type { EgressRow } from './egress-sightings.ts';
+import type { EgressRow } from '../core/egress.ts';
 
 const row = (host: string, count = 1, lastSeen = 1000): EgressRow => ({
   verdict: 'blocked',

@@ -1,5 +1,6 @@
 /** What the main thread knows of traffic that left: summed over the workers, shown on the admin port, told to the control API. */
-import { EgressSightings, keyOf, sumOf, type EgressRow } from './egress-sightings.ts';
+import { egressKey, egressSum, type EgressRow } from '../core/egress.ts';
+import { EgressSightings } from './egress-sightings.ts';
 import { Courier, type CourierOptions, type Report } from './report-courier.ts';
 
 /** What was counted since the report before. */
@@ -22,11 +23,11 @@ export class EgressBook {
   /** What one worker has counted since it was asked last. */
   add(rows: readonly EgressRow[]): void {
     for (const row of rows) {
-      const key = keyOf(row);
+      const key = egressKey(row);
       const known = this.#shown.get(key);
       // At the end of the map is what was seen last.
       this.#shown.delete(key);
-      this.#shown.set(key, known === undefined ? row : sumOf(known, row));
+      this.#shown.set(key, known === undefined ? row : egressSum(known, row));
       if (this.#shown.size > MAX_SHOWN) this.#shown.delete(this.#shown.keys().next().value!);
       if (this.#courier !== null) this.#unsent.merge(row);
     }

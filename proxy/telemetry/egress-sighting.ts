@@ -1,28 +1,13 @@
 /** What one exchange says about traffic that leaves the mesh, or was kept from leaving it. */
 import { bareHost, portOf } from '../core/authority.ts';
 import { parseAddress } from '../core/cidr.ts';
+import type { EgressDestination, EgressVerdict } from '../core/egress.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 
-/**
- * `blocked`: REGISTRY_ONLY kept it inside (BlackHoleCluster). `passed`: nobody declared it, and ALLOW_ANY let it go (PassthroughCluster).
- * `allowed`: a ServiceEntry (or an ExternalName Service) declares it.
- */
-export type EgressVerdict = 'blocked' | 'passed' | 'allowed';
-
-export type Sighting = {
-  readonly verdict: EgressVerdict;
-  /** `other` only of what several destinations were summed up to. */
-  readonly protocol: 'http' | 'tls' | 'tcp' | 'other';
-  /** Host header, CONNECT name or server name, in lower case; printable ASCII, at most 253 characters. "": only an address is known. */
-  readonly host: string;
-  /** IP address, when one is known; else "". */
-  readonly address: string;
-  readonly port: number;
+export type Sighting = EgressDestination & {
   /** 0: of a connection that was counted when it was made, and is over now. */
   readonly count: 0 | 1;
-  /** Host of the service that allows it; "" when none does. */
-  readonly service: string;
   /** Body bytes to the destination, and from it. */
   readonly sent: number;
   readonly received: number;

@@ -1,22 +1,12 @@
 /** Sightings counted by destination, in bounded memory: what has gathered since they were last taken. */
+import { egressKey, egressSum, type EgressRow } from '../core/egress.ts';
 import type { LiveEndpoint } from '../live/endpoint.ts';
 import type { Exchange } from '../live/exchange.ts';
 import type { Cluster } from '../snapshot/cluster.ts';
 import { sightingOf, type Sighting } from './egress-sighting.ts';
 
-export type EgressRow = Omit<Sighting, 'failure' | 'count'> & {
-  /** Requests, tunnels and connections. */
-  count: number;
-  failures: number;
-  /** Of the last one that failed; "": none did. */
-  failure: string;
-  address: string;
-  sent: number;
-  received: number;
-  /** ms since the epoch. */
-  readonly firstSeen: number;
-  lastSeen: number;
-};
+/** Counted in where it stands. */
+type Row = { -readonly [Field in keyof EgressRow]: EgressRow[Field] };
 
 /** Destinations a worker tells apart between two looks; all others are one row for each verdict. */
 const MAX_DESTINATIONS = 500;
@@ -26,12 +16,12 @@ type Memo = {
   readonly authority: string;
   readonly settings: Cluster | undefined;
   readonly round: number;
-  readonly row: EgressRow;
+  readonly row: Row;
 };
 
 export class EgressSightings {
   readonly #limit: number;
-  #rows = new Map<string, EgressRow>();
+  #rows = new Map<string, Row>();
   #round = 0;
   readonly #memos = new WeakMap<LiveEndpoint, Memo>();
 
@@ -66,8 +56,8 @@ export class EgressSightings {
   }
 
   /** `now`: ms since the epoch. Returns the row it counts in, for as long as nothing is drained. */
-  see(s: Sighting, now = Date.now()): EgressRow {
-    const row = this.#rows.get(keyOf(s));
+  see(s: Sighting, now = Date.now()): Row {
+    const row = this.#rows.get(egressKey(s));
     if (row === undefined) return this.merge(rowOf(s, now));
     row.count += s.count;
     row.sent += s.sent;
@@ -82,11 +72,11 @@ export class EgressSightings {
   }
 
   /** Adds what was counted elsewhere. */
-  merge(row: EgressRow): EgressRow {
-    const key = keyOf(row);
+  merge(row: EgressRow): Row {
+    const key = egressKey(row);
     const known = this.#rows.get(key);
     // In place: who holds the row goes on counting in it.
-    if (known !== undefined) return Object.assign(known, sumOf(known, row));
+    if (known !== undefined) return Object.assign(known, egressSum(known, row));
     if (this.#rows.size < this.#limit || row.protocol === 'other') {
       const kept = { ...row };
       this.#rows.set(key, kept);
@@ -105,33 +95,7 @@ export class EgressSightings {
   }
 }
 
-/** One name is one destination, whatever addresses it has. */
-export const keyOf = ({
-  verdict,
-  protocol,
-  host,
-  address,
-  port,
-  service,
-}: Omit<Sighting, 'failure' | 'count'>): string =>
-  `${verdict} ${protocol} ${port} ${host === '' ? `[${address}]` : host} ${service}`;
-
-/** Both of one destination; `b` came later. */
-export function sumOf(a: EgressRow, b: EgressRow): EgressRow {
-  return {
-    ...a,
-    address: b.address === '' ? a.address : b.address,
-    count: a.count + b.count,
-    failures: a.failures + b.failures,
-    failure: b.failure === '' ? a.failure : b.failure,
-    sent: a.sent + b.sent,
-    received: a.received + b.received,
-    firstSeen: Math.min(a.firstSeen, b.firstSeen),
-    lastSeen: Math.max(a.lastSeen, b.lastSeen),
-  };
-}
-
-const rowOf = (s: Sighting, now: number): EgressRow => ({
+const rowOf = (s: Sighting, now: number): Row => ({
   ...s,
   failures: s.failure === '' ? 0 : 1,
   firstSeen: now,

@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { call, start, stopAll } from '#control-api/server.kit.ts';
 import type { EgressView } from '#control-api/egress.ts';
 import { clusterName, routeName } from '#proxy/core/brand.ts';
-import type { EgressRow } from '#proxy/telemetry/egress-sightings.ts';
+import type { EgressRow } from '#proxy/core/egress.ts';
 import {
   cluster,
   endpoint,

@@ -10,7 +10,7 @@ import type { OriginalDst } from '#proxy/listener/original-dst.ts';
 import type { MemoryReading } from '#proxy/listener/memory-reading.ts';
 import { SeriesReader } from '#proxy/core/series-reader.ts';
 import type { FromWorker } from '#proxy/messages.ts';
-import type { EgressRow } from '#proxy/telemetry/egress-sightings.ts';
+import type { EgressRow } from '#proxy/core/egress.ts';
 import type { SpanBatch } from '#proxy/telemetry/spans.ts';
 import { poisonReads } from '#proxy/wire/lent-reads.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
