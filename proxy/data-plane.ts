@@ -27,7 +27,7 @@ import { createRecorder } from './recorder.ts';
 import type { Discovery } from './snapshot/endpoints.ts';
 import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
-import type { TracingSettings } from './snapshot/telemetry.ts';
+import { UNTRACED } from './snapshot/telemetry.ts';
 import { Upstreams } from './upstream/upstreams.ts';
 
 export type DataPlane = {
@@ -163,17 +163,6 @@ function redirects({ interception }: ProxyNode, warn: (message: string) => void)
     warn('redirected connections cannot be told apart: SO_ORIGINAL_DST needs Linux, and Node 26 or the package koffi');
   return originalDst;
 }
-
-const UNTRACED: TracingSettings = {
-  percent: 0,
-  reported: false,
-  propagated: true,
-  byRequestId: true,
-  istioTags: true,
-  tags: [],
-  keepErrors: false,
-  keepSlowerThan: null,
-};
 
 /** Before the first configuration: nothing listens, nothing is served. */
 function emptySnapshot(node: ProxyNode): Snapshot {

@@ -84,6 +84,7 @@ export function ratings(
   }
 }
 
+/** In the words of Istio's sample (samples/bookinfo/src/ratings/ratings.js), with its status 501. */
 const NO_POST = { error: 'Post not implemented for database backed ratings' };
 
 function parsed(body: string): object | null {

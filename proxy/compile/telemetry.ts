@@ -1,5 +1,5 @@
 /** What proxies tell: the mesh's settings, over them the root namespace's Telemetry resource, the namespace's, the workload's. */
-import type { LogSettings, TelemetrySettings, TracingSettings } from '../snapshot/telemetry.ts';
+import { UNTRACED, type LogSettings, type TelemetrySettings, type TracingSettings } from '../snapshot/telemetry.ts';
 import type { Context } from './context.ts';
 import { meshTelemetry } from './mesh-telemetry.ts';
 import { levels } from './telemetry-level.ts';
@@ -20,16 +20,7 @@ export function compileTelemetry(c: Context): TelemetrySettings {
 
 /** Nothing but the mesh's two settings: how many are traced, and whether there is an access log. */
 export function plainTelemetry(tracingPercent: number, accessLog: boolean): TelemetrySettings {
-  const tracing: TracingSettings = {
-    percent: tracingPercent,
-    reported: true,
-    propagated: true,
-    byRequestId: true,
-    istioTags: true,
-    tags: [],
-    keepErrors: false,
-    keepSlowerThan: null,
-  };
+  const tracing: TracingSettings = { ...UNTRACED, percent: tracingPercent, reported: true };
   const log: LogSettings = { format: { kind: 'default' }, filter: null, percent: 100, path: null, source: null };
   const logs = accessLog ? [log] : [];
   return {

@@ -5,7 +5,7 @@ import { Exchange } from '../live/exchange.ts';
 import type { Failure } from '../live/failure.ts';
 import type { Downstream } from '../live/stream.ts';
 import { fail } from '../live/verdict.ts';
-import { grpcMessage } from './grpc-status.ts';
+import { grpcMessage } from '../core/grpc-status.ts';
 import { answer } from './local.ts';
 
 const CONNECTION: Connection = {

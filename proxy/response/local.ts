@@ -5,7 +5,7 @@ import type { Exchange } from '../live/exchange.ts';
 import { faceOf, type Failure } from '../live/failure.ts';
 import type { Downstream } from '../live/stream.ts';
 import type { Reply } from '../live/verdict.ts';
-import { grpcMessage, grpcStatusOf } from './grpc-status.ts';
+import { grpcMessage, grpcStatusOf } from '../core/grpc-status.ts';
 
 /** Answers `x` with `reply`; the whole response is handed to `down`. `inside`: the caller belongs to the mesh and may be told why. */
 export function answer(

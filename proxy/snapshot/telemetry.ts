@@ -113,3 +113,15 @@ export type CustomMetric = {
   readonly buckets: readonly number[] | null;
   readonly source: SourceRef;
 };
+
+/** Of a proxy that nobody has told anything yet: a trace that is under way goes on, and nothing of it is reported. */
+export const UNTRACED: TracingSettings = {
+  percent: 0,
+  reported: false,
+  propagated: true,
+  byRequestId: true,
+  istioTags: true,
+  tags: [],
+  keepErrors: false,
+  keepSlowerThan: null,
+};

@@ -7,7 +7,7 @@ import type { Cluster } from '../snapshot/cluster.ts';
 import { sampleCluster } from '../snapshot/sample-cluster.ts';
 import type { ProxyNode, Workload } from '../snapshot/node.ts';
 import type { Route } from '../snapshot/route.ts';
-import type { TracingSettings } from '../snapshot/telemetry.ts';
+import { UNTRACED, type TracingSettings } from '../snapshot/telemetry.ts';
 
 export function workload(app: string, version: string, ip: string): Workload {
   return {
@@ -109,16 +109,9 @@ export function exchange(direction: Direction, peer: Workload | null = null): Ex
 }
 
 /** Of a mesh that traces so many percent, and has asked for nothing else. */
-export function tracingSettings(percent = 100, over: Partial<TracingSettings> = {}): TracingSettings {
-  return {
-    percent,
-    reported: true,
-    propagated: true,
-    byRequestId: true,
-    istioTags: true,
-    tags: [],
-    keepErrors: false,
-    keepSlowerThan: null,
-    ...over,
-  };
-}
+export const tracingSettings = (percent = 100, over: Partial<TracingSettings> = {}): TracingSettings => ({
+  ...UNTRACED,
+  percent,
+  reported: true,
+  ...over,
+});

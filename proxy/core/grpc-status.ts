@@ -1,4 +1,4 @@
-/** HTTP statuses of local replies as gRPC statuses (grpc.github.io, "HTTP to gRPC Status Code Mapping"; Envoy does the same). */
+/** gRPC's statuses for HTTP's, where a call was given none of its own (grpc.github.io, "HTTP to gRPC Status Code Mapping"; Envoy does the same). */
 
 const GRPC: Readonly<Record<number, number>> = {
   400: 13,
