@@ -147,7 +147,10 @@ describe('redirect rules', () => {
       '-A ISTIO_OUTPUT -o lo -p tcp -m tcp ! --dport 53 -j RETURN',
       '-A ISTIO_OUTPUT -p tcp -m tcp --dport 53 -j REDIRECT --to-ports 15053',
       '-A ISTIO_OUTPUT_DNS -p udp -j REDIRECT --to-ports 15053',
-      '-A OUTPUT -p udp -m udp --dport 53 -j ISTIO_OUTPUT_DNS',
+      // Before the rules by which Docker leads questions to its own resolver, which the proxy asks without a zone.
+      '-I OUTPUT 1 -p udp -m udp --dport 53 -j ISTIO_OUTPUT_DNS',
+      '-I OUTPUT 1 -p tcp -j ISTIO_OUTPUT',
+      '-A ISTIO_OUTPUT -o lo -p udp -m udp --dport 53 -m owner --uid-owner 1337 -j RETURN',
     ])
       assert.ok(text.split('\n').includes(line), line);
   });

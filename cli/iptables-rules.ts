@@ -12,6 +12,7 @@ export type Table = {
   readonly name: TableName;
   readonly chains: readonly string[];
   readonly rules: readonly string[];
+  /** `-A CHAIN …` anywhere in the kernel's chain; `-I CHAIN 1 …` before all rules of others. */
   readonly jumps: readonly string[];
 };
 
@@ -43,8 +44,10 @@ export function tablesOf(settings: Settings, family: Family): readonly Table[] {
     ],
     jumps: [
       '-A PREROUTING -p tcp -j ISTIO_INBOUND',
-      '-A OUTPUT -p tcp -j ISTIO_OUTPUT',
-      ...(settings.redirectDns ? ['-A OUTPUT -p udp -m udp --dport 53 -j ISTIO_OUTPUT_DNS'] : []),
+      // Docker leads 127.0.0.11:53 to its own resolver, by rules that are there before ours.
+      ...(settings.redirectDns
+        ? ['-I OUTPUT 1 -p tcp -j ISTIO_OUTPUT', '-I OUTPUT 1 -p udp -m udp --dport 53 -j ISTIO_OUTPUT_DNS']
+        : ['-A OUTPUT -p tcp -j ISTIO_OUTPUT']),
     ],
   };
   return settings.redirectDns ? [dnsZones(settings), nat] : [nat];
@@ -121,7 +124,8 @@ function dns(settings: Settings): string[] {
 /**
  * UDP has no connections: a query of the proxy from the port that the application has just used would be taken for more of the
  * application's, and redirected back to the proxy. So each has a zone of connection tracking of its own: 1 the proxy and its
- * resolvers, 2 the application and the proxy (as Istio does: istio/istio#33469).
+ * resolvers, 2 the application and the proxy (as Istio does: istio/istio#33469). To a resolver on this machine the proxy's queries stay
+ * in no zone: Docker's answers from a port that only connection tracking knows to be that of the query, and answers are in none.
  */
 function dnsZones(settings: Settings): Table {
   const chain = '-A ISTIO_OUTPUT';
@@ -132,6 +136,7 @@ function dnsZones(settings: Settings): Table {
     rules: [
       ...settings.excludedInterfaces.map((name) => `${chain} -o ${name} -j RETURN`),
       ...owners.flatMap((owner) => [
+        `${chain} -o lo -p udp -m udp --dport 53 -m owner ${owner} -j RETURN`,
         `${chain} -p udp -m udp --dport 53 -m owner ${owner} -j CT --zone 1`,
         `${chain} -p udp -m udp --sport ${DNS_PORT} -m owner ${owner} -j CT --zone 2`,
       ]),

@@ -78,7 +78,7 @@ describe('what is asked of lateen iptables', () => {
 
   test('whatever is given, only rules come out', () => {
     const rule =
-      /^(?:\*(?:nat|raw)|:[A-Z_]+ - \[0:0\]|-A [A-Z_]+(?:(?: !)? (?:-[sdiopmj]|--[a-z-]+) [A-Za-z0-9_.:@/+-]+)+|COMMIT|)$/;
+      /^(?:\*(?:nat|raw)|:[A-Z_]+ - \[0:0\]|(?:-A [A-Z_]+|-I [A-Z]+ 1)(?:(?: !)? (?:-[sdiopmj]|--[a-z-]+) [A-Za-z0-9_.:@/+-]+)+|COMMIT|)$/;
     const nasty = fc.string({
       unit: fc.constantFrom(
         '1',

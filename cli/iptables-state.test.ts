@@ -86,6 +86,26 @@ COMMIT
     );
   });
 
+  describe('a jump that is to come first', () => {
+    const first = WANTED.map((table) => ({ ...table, jumps: [table.jumps[0]!, '-I OUTPUT 1 -p tcp -j ISTIO_OUTPUT'] }));
+    const docker = '-A OUTPUT -d 127.0.0.11/32 -j DOCKER_OUTPUT\n';
+    const before = SAVED.replace('-A OUTPUT -p tcp', `${docker}-A OUTPUT -p tcp`);
+    const behind = SAVED.replace('-A OUTPUT -p tcp -j ISTIO_OUTPUT\n', (jump) => `${jump}${docker}`);
+
+    test('is moved when rules of others come before it', () => {
+      assert.ok(!isAsWanted(first, parseSave(before)));
+      const text = restoreText(first, parseSave(before));
+      assert.match(text, /\n-D OUTPUT -p tcp -j ISTIO_OUTPUT\n[^]*\n-I OUTPUT 1 -p tcp -j ISTIO_OUTPUT\n/);
+    });
+
+    test('stays when they come behind it, and may stay when it need not be first', () => {
+      assert.ok(isAsWanted(first, parseSave(behind)));
+      assert.ok(isAsWanted(WANTED, parseSave(behind)));
+      assert.ok(isAsWanted(WANTED, parseSave(before)));
+      assert.doesNotMatch(restoreText(first, parseSave(behind)), /[ID] OUTPUT/);
+    });
+  });
+
   test('all of ours goes when nothing is wanted', () => {
     assert.equal(
       restoreText([], parseSave(SAVED)),

@@ -34,7 +34,8 @@ export function isAsWanted(wanted: readonly Table[], state: State): boolean {
     return (
       [...ours.chains].sort().join() === [...(want?.chains ?? [])].sort().join() &&
       byChain(ours.rules) === byChain(want?.rules ?? []) &&
-      ours.jumps.map(canonical).sort().join('\n') === (want?.jumps ?? []).map(canonical).sort().join('\n')
+      ours.jumps.length === (want?.jumps ?? []).length &&
+      unmet(want?.jumps ?? [], ours.jumps).missing.length === 0
     );
   });
 }
@@ -52,17 +53,12 @@ function tableText(name: TableName, wanted: readonly Table[], state: State): str
   const ours = oursOf(name, state);
   if (want === undefined && ours.chains.length === 0) return '';
   const stale = ours.chains.filter((chain) => want?.chains.includes(chain) !== true);
-  const missing = [...(want?.jumps ?? [])];
-  const surplus = ours.jumps.filter((jump) => {
-    const at = missing.findIndex((rule) => canonical(rule) === canonical(jump));
-    if (at >= 0) missing.splice(at, 1);
-    return at < 0;
-  });
+  const { missing, surplus } = unmet(want?.jumps ?? [], ours.jumps);
   const lines = [
     `*${name}`,
     ...(want?.chains ?? []).map((chain) => `:${chain} - [0:0]`),
     ...stale.map((chain) => `-F ${chain}`),
-    ...surplus.map((rule) => rule.replace(/^-A/, '-D')),
+    ...surplus.map((rule) => rule.replace(/^-(?:A (\S+)|I (\S+) 1) /, '-D $1$2 ')),
     ...(want?.rules ?? []),
     ...missing,
     ...stale.map((chain) => `-X ${chain}`),
@@ -71,17 +67,36 @@ function tableText(name: TableName, wanted: readonly Table[], state: State): str
   return `${lines.join('\n')}\n`;
 }
 
-/** Our chains that are there, their rules, and the rules of other chains that lead to them. */
+/** Which jumps are not there, or not where they are to be, and which are there but not wanted. */
+function unmet(wanted: readonly string[], found: readonly string[]): { missing: string[]; surplus: string[] } {
+  const missing = [...wanted];
+  const surplus = found.filter((jump) => {
+    const at = missing.findIndex(
+      (rule) =>
+        canonical(appended(rule)) === canonical(appended(jump)) && (rule.startsWith('-A') || jump.startsWith('-I')),
+    );
+    if (at >= 0) missing.splice(at, 1);
+    return at < 0;
+  });
+  return { missing, surplus };
+}
+
+const appended = (jump: string): string => jump.replace(/^-I (\S+) 1 /, '-A $1 ');
+
+/** Our chains that are there, their rules, and the rules of other chains that lead to them: `-I CHAIN 1 …` where no rule of others comes before. */
 function oursOf(name: TableName, state: State): { chains: string[]; rules: string[]; jumps: string[] } {
   const { chains, rules } = state[name] ?? { chains: [], rules: [] };
   const ours = chains.filter((chain) => OUR_CHAINS[name].includes(chain));
   const within = (rule: string): boolean => ours.includes(rule.split(' ')[1]!);
   const target = (rule: string): string => / -[jg] (\S+)/.exec(rule)?.[1] ?? '';
-  return {
-    chains: ours,
-    rules: rules.filter(within),
-    jumps: rules.filter((rule) => !within(rule) && ours.includes(target(rule))),
-  };
+  const behindOthers = new Set<string>();
+  const jumps: string[] = [];
+  for (const rule of rules.filter((r) => !within(r))) {
+    const chain = rule.split(' ')[1]!;
+    if (!ours.includes(target(rule))) behindOthers.add(chain);
+    else jumps.push(behindOthers.has(chain) ? rule : rule.replace(/^-A (\S+) /, '-I $1 1 '));
+  }
+  return { chains: ours, rules: rules.filter(within), jumps };
 }
 
 const compareChains = (a: string, b: string): number => {

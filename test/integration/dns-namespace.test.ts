@@ -23,15 +23,18 @@ describe.skipIf(missing !== null)(`DNS capture in a network namespace${missing =
   /** `excluded`: whose connections and questions the kernel leaves alone. */
   async function startPod(name: string, excluded: number): Promise<{ readonly host: Host; readonly sidecar: Running }> {
     const host = await network.host(name);
-    const iptables = await host.run('./lateen', ['iptables', '--redirect-dns', '--proxy-uid', String(excluded)]);
+    return { host, sidecar: await capture(host, String(excluded), outside.ip) };
+  }
+
+  async function capture(host: Host, excluded: string, upstream: string): Promise<Running> {
+    const iptables = await host.run('./lateen', ['iptables', '--redirect-dns', '--proxy-uid', excluded]);
     expect(iptables.code, iptables.stderr).toBe(0);
     const argv = ['sidecar', `--config=${dir}`, '--workload=app', `--ip=${host.ip}`, '--interception-mode=REDIRECT'];
-    const sidecar = await host.start(
+    return host.start(
       process.execPath,
-      ['cli/main.ts', ...argv, '--dns-capture', '--dns-capture=[::1]:15053', `--dns-upstream=${outside.ip}`],
+      ['cli/main.ts', ...argv, '--dns-capture', '--dns-capture=[::1]:15053', `--dns-upstream=${upstream}`],
       { uid: PROXY, ready: /configuration compiled/ },
     );
-    return { host, sidecar };
   }
 
   beforeAll(async () => {
@@ -71,6 +74,18 @@ describe.skipIf(missing !== null)(`DNS capture in a network namespace${missing =
     expect(await digIn(host, outside.ip, '+tcp', '+short', 'mysql.example')).toMatch(/^240\.240\./);
   });
 
+  test('in a container, where Docker leads questions to a resolver of its own', async () => {
+    const host = await network.host('container');
+    // As dockerd does in each container: the resolver listens on another port of 127.0.0.11.
+    const rules = `*nat\n-A OUTPUT -d 127.0.0.11 -p udp --dport 53 -j DNAT --to-destination 127.0.0.11:40053
+-A POSTROUTING -s 127.0.0.11 -p udp --sport 40053 -j SNAT --to-source :53\nCOMMIT\n`;
+    expect((await host.run('iptables-restore', ['--noflush'], { input: rules })).code).toBe(0);
+    await host.start(process.execPath, ['--input-type=module', '--eval', DOCKER], { ready: /ready/ });
+    await capture(host, String(PROXY), '127.0.0.11');
+    expect(await digIn(host, '127.0.0.11', '+short', 'mysql.example')).toMatch(/^240\.240\./);
+    expect(await digIn(host, '127.0.0.11', '+short', 'elsewhere.example')).toBe('9.9.9.9');
+  });
+
   test('a connection to the address that was made up reaches the service', async () => {
     const address = await dig('mysql.example');
     const code = `const s = require('node:net').connect(3306, '${address}'); s.on('data', (d) => { process.stdout.write(d); s.destroy(); }).on('error', (e) => console.log(e.message))`;
@@ -89,6 +104,12 @@ spec:
   resolution: STATIC
   ports: [{ number: 3306, name: mysql, protocol: MYSQL }]
   endpoints: [{ address: ${address} }]
+`;
+
+const DOCKER = `
+  import { startNameServer } from './test/kit/name-server.ts';
+  await startNameServer('127.0.0.11', ({ name }) => ({ answers: [{ type: 'A', name, data: '9.9.9.9' }] }), 40053);
+  console.log('ready');
 `;
 
 /** The resolver of the application, and a server that speaks first. */
