@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, test } from 'vitest';
-import { wholeNumber } from './whole-number.ts';
+import { milliseconds, wholeNumber } from './whole-number.ts';
 
 const MAIN = new URL('ratings/main.ts', import.meta.url).href;
 const CODE = `const { main } = await import(process.argv[1]); process.exitCode = await main(process.env, process.argv.slice(2));`;
@@ -30,6 +30,25 @@ describe('a service as a process', () => {
     });
   }
 
+  test('with SHUTDOWN_DELAY fails its health check first, and serves on; a second signal ends it at once', async () => {
+    const child = start({ PORT: '0', SHUTDOWN_DELAY: '600s' });
+    const { listening } = JSON.parse(await child.line()) as { listening: string };
+    const status = async (path: string): Promise<number> => (await fetch(`${listening}${path}`)).status;
+    expect(await status('/health')).toBe(200);
+    child.process.kill('SIGTERM');
+    while ((await status('/health')) === 200);
+    expect([await status('/health'), await status('/ratings/0')]).toEqual([503, 200]);
+    child.process.kill('SIGTERM');
+    expect(await child.exit).toBe(1);
+  });
+
+  test('goes on to its graceful end after SHUTDOWN_DELAY', async () => {
+    const child = start({ PORT: '0', SHUTDOWN_DELAY: '20ms' });
+    await child.line();
+    child.process.kill('SIGTERM');
+    expect(await child.exit).toBe(0);
+  });
+
   test('takes its port from the first argument, as the original does', async () => {
     const child = start({ PORT: 'not looked at' }, ['0']);
     expect(JSON.parse(await child.line())).toMatchObject({ service: 'ratings' });
@@ -39,6 +58,10 @@ describe('a service as a process', () => {
 
   for (const [env, says] of [
     [{ PORT: '99999' }, 'PORT: expected a whole number from 0 to 65535, got "99999"'],
+    [
+      { PORT: '0', SHUTDOWN_DELAY: 'soon' },
+      'SHUTDOWN_DELAY: expected a time from 0 to 600s, such as 2s or 500ms, got "soon"',
+    ],
     [{ PORT: '0', KEEP_ALIVE_MS: '-1' }, 'KEEP_ALIVE_MS: expected a whole number'],
     [
       { PORT: '0', SERVICE_VERSION: 'v2', MONGO_DB_URL: 'mysql://x' },
@@ -58,6 +81,17 @@ describe('a service as a process', () => {
     expect(wholeNumber('N', '10', 5, 10)).toBe(10);
     for (const text of ['11', '-1', '1.5', '0x1', ' 1', 'one', '9'.repeat(400)])
       expect(() => wholeNumber('N', text, 5, 10)).toThrow('N: expected');
+  });
+});
+
+describe('times of the environment', () => {
+  test('are seconds, or say what they are', () => {
+    const read = (text?: string): number => milliseconds('T', text);
+    expect([undefined, '', '0', '2', '2s', '0.5s', '500ms', '600s'].map(read)).toEqual([
+      0, 0, 0, 2000, 2000, 500, 500, 600_000,
+    ]);
+    for (const text of ['-1', '1m', ' 1s', '1e3', '601s', 's', '9'.repeat(400)])
+      expect(() => read(text)).toThrow('T: expected a time');
   });
 });
 

@@ -47,6 +47,8 @@ export type Service = AsyncDisposable & {
   readonly name: string;
   /** `http://127.0.0.1:41234` */
   readonly url: string;
+  /** From now on `/health` answers 503, so that whoever sends requests here finds others; everything else goes on. */
+  failHealth(): void;
   /** Stops accepting and lets requests in flight finish; cuts what is left after `graceMs` (10 s). */
   close(graceMs?: number): Promise<void>;
 };
@@ -77,7 +79,11 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     headersTimeout: 15_000,
   });
   let closing = false;
-  server.on('request', (incoming, response) => void serve(options, incoming, response, () => closing));
+  let failing = false;
+  const handle: Handler = (request) =>
+    failing && request.path === '/health' ? json(503, { status: `${name} is shutting down` }) : options.handle(request);
+  const within = { ...options, handle };
+  server.on('request', (incoming, response) => void serve(within, incoming, response, () => closing));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {
@@ -93,6 +99,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   return {
     name,
     url: `http://${address.family === 'IPv6' ? `[${address.address}]` : address.address}:${address.port}`,
+    failHealth: () => void (failing = true),
     close,
     [Symbol.asyncDispose]: () => close(0),
   };

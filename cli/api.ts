@@ -81,6 +81,10 @@ export class Api {
   }
 }
 
+/** Where a server of this address is reached from its own machine. */
+export const reachable = (address: string): string =>
+  address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//127.0.0.1:');
+
 /** `/apis/networking.istio.io/v1/namespaces/default/virtualservices/reviews`. `namespace` "": of all namespaces. */
 export function pathOf(info: KindInfo, namespace: string, name?: string): string {
   const root = info.group === '' ? '/api/' : '/apis/';

@@ -4,6 +4,7 @@ import type { Resource } from '#proxy/istio/resource.ts';
 import { pathOf, type Api } from './api.ts';
 import { CliError } from './cli-error.ts';
 import { LAST_APPLIED, mergePatch, type JsonObject } from './merge-patch.ts';
+import { readResources, refuseErrors } from './source-file.ts';
 
 export type Applied = {
   readonly info: KindInfo;
@@ -34,6 +35,13 @@ export async function applyOne(api: Api, resource: Resource, dryRun: boolean): P
   const after = await api.send<Resource>('PATCH', path + query, patch, 'application/merge-patch+json');
   const same = after.metadata.resourceVersion === before.metadata.resourceVersion;
   return { info, outcome: same ? 'unchanged' : 'configured', before, after };
+}
+
+/** All of these files, in the order they are written. Throws CliError, before anything is applied when what is written is wrong. */
+export async function applyFiles(api: Api, filename: readonly string[]): Promise<void> {
+  const { resources, problems } = await readResources({ filename }, [], 'default');
+  refuseErrors(problems);
+  for (const resource of resources) await applyOne(api, resource, false);
 }
 
 /** Versions of a kind are one schema, so another version is no change. */

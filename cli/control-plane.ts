@@ -3,6 +3,13 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { ingestFiles, type FileIngest } from '#control-api/ingest/file.ts';
+import type { Readiness } from '#control-api/lateen-routes.ts';
+import { advice } from '#control-api/members/advice.ts';
+import { sliceNow, startControllers, type Controllers } from '#control-api/members/controllers.ts';
+import { MEMBERS_FILE } from '#control-api/members/member-file.ts';
+import { Members } from '#control-api/members/members.ts';
+import { systemClock, type Clock } from '#control-api/runner/clock.ts';
+import { tcpCheck } from '#control-api/runner/probe.ts';
 import { watchTree } from '#proxy/sources/watch-tree.ts';
 import { openStore, type HistoryStore } from '#control-api/open-store.ts';
 import type { PodRuntime } from '#control-api/pod-runtime.ts';
@@ -22,8 +29,12 @@ export type ControlPlaneOptions = {
   /** Directory of YAML files to follow; null: none. */
   readonly watchDir: string | null;
   readonly runtime: PodRuntime | null;
-  readonly ready: () => { readonly ready: boolean; readonly reasons: readonly string[] };
+  readonly ready: () => Readiness | Promise<Readiness>;
+  /** Resolves when whoever keeps endpoints has nothing left to do. Absent: nobody else does, and it is done here. */
+  readonly idle?: () => Promise<void>;
   readonly mesh: Partial<MeshSettings>;
+  /** For tests: by which leases of pods run out. */
+  readonly clock?: Clock;
 };
 
 export type ControlPlane = {
@@ -37,7 +48,20 @@ export type ControlPlane = {
 };
 
 /** What a running mesh keeps in its state directory; `--fresh` removes just that. */
-const KEPT = ['journal.db', 'journal.db-wal', 'journal.db-shm', 'begun', 'logs', 'pods', 'proxies', 'mysql'];
+const KEPT = [
+  'journal.db',
+  'journal.db-wal',
+  'journal.db-shm',
+  'begun',
+  'logs',
+  'pods',
+  'proxies',
+  'mysql',
+  MEMBERS_FILE,
+];
+
+const reach = (host: string, port: number, timeoutMs: number): Promise<string | null> =>
+  tcpCheck({ host, port })(timeoutMs);
 
 /** Throws CliError when its port is taken, or its state directory is in use. */
 export async function startControlPlane(options: ControlPlaneOptions): Promise<ControlPlane> {
@@ -50,16 +74,27 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
     pino.destination({ dest: 2, sync: true }),
   );
   let files: FileIngest | null = null;
+  let controllers: Controllers | null = null;
+  let members: Members | null = null;
   const mesh = { ...DEFAULT_MESH, ...options.mesh };
   const traces = new TraceStore();
   try {
-    const { host, port, runtime, ready, allowHosts } = options;
+    const { host, port, runtime, ready, allowHosts, clock = systemClock } = options;
+    const told = (message: string): void => log.error(message);
+    // Without a runner, somebody has to do what it does for pods that somebody else runs.
+    if (options.idle === undefined) controllers = startControllers(store, told, clock);
+    const idle = options.idle ?? (() => controllers?.idle() ?? Promise.resolve());
+    members = new Members({ store, clock, reach, dir: options.stateDir, idle, onError: told });
+    members.restore();
+    sliceNow(store);
     const api = await createControlApi({
       host,
       port,
       store,
       runtime,
       ready,
+      members,
+      ...(controllers === null ? {} : { advise: (before, after) => advice(store, before, after) }),
       analyze: (resources) => analyze(resources, mesh),
       version: ownVersion(),
       problems: () => files?.problems() ?? [],
@@ -76,11 +111,14 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       async close() {
         files?.close();
         await api.close();
+        controllers?.stop();
         store.close();
         unlock();
       },
     };
   } catch (error) {
+    members?.close();
+    controllers?.stop();
     store.close();
     unlock();
     throw await explained(error, options);

@@ -1,43 +1,97 @@
 /** `lateen control`: the control API alone, for proxies that somebody else runs (containers, pods). */
 import { resolve } from 'node:path';
-import { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import { dockerRuntime } from '#control-api/docker/docker-runtime.ts';
+import { putGatewayService } from '#control-api/runner/mesh-object.ts';
+import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
+import { Api, reachable } from './api.ts';
+import { applyFiles } from './applied.ts';
 import { startControlPlane } from './control-plane.ts';
-import { each, port } from './flags.ts';
+import { EnvironmentCommand } from './environment-command.ts';
+import { dockerSocket, each, eachText, percent, port } from './flags.ts';
+import { readyOnDemand } from './mesh-ready.ts';
 
 type Flags = {
   readonly host: string;
   readonly port: number;
   readonly state: string;
   readonly watch?: string;
+  readonly apply?: readonly string[];
+  readonly gatewayPort: number;
+  readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  readonly pathNormalization: PathNormalization;
+  readonly tracing: number;
   readonly allowHost?: readonly string[];
+  readonly docker?: string;
+  readonly dockerProject?: string;
 };
 
 export const command = (): Command =>
-  new Command('control')
-    .description('Runs the control API alone until it is told to stop.')
+  new EnvironmentCommand('control')
+    .description(
+      'Runs the control API alone until it is told to stop. Its pods are proxies that register themselves (--register).',
+    )
     .option('--host <address>', 'address to listen on', '127.0.0.1')
     .option('--port <port>', 'port to listen on', port, 8001)
     .option('--state <dir>', 'where changes are kept', '.lateen')
     .option('--watch <dir>', 'follow the YAML files of this directory')
+    .option('--apply <file>', 'apply it on the first start with this state; repeatable', eachText)
+    .option('--gateway-port <port>', 'of the ingress gateway, as it is reached from outside', port, 8080)
+    .addOption(
+      new Option('--outbound-policy <policy>', 'what the proxies do with calls to hosts nobody declared')
+        .choices(['ALLOW_ANY', 'REGISTRY_ONLY'])
+        .default('ALLOW_ANY'),
+    )
+    .addOption(
+      new Option('--path-normalization <mode>', 'of the proxies: which spellings of a path are one')
+        .choices(PATH_NORMALIZATIONS)
+        .default('BASE'),
+    )
+    .option('--tracing <percent>', 'of the proxies: share of requests that start a trace', percent, 100)
     .option('--allow-host <name>', 'answer to this host name, too; repeatable', each(String))
-    .action(async (flags: Flags) => {
-      const plane = await startControlPlane({
-        host: flags.host,
-        port: flags.port,
-        stateDir: resolve(flags.state),
-        allowHosts: flags.allowHost ?? [],
-        watchDir: flags.watch ?? null,
-        runtime: null,
-        ready: () => ({ ready: true, reasons: [] }),
-        mesh: {},
-      });
-      process.stdout.write(`ready: control API at ${plane.api.url}\n`);
-      let stopping = false;
-      const stop = (): void => {
-        if (stopping) process.exit(1);
-        stopping = true;
-        void plane.close().finally(() => process.exit(0));
-      };
-      process.on('SIGINT', stop);
-      process.on('SIGTERM', stop);
-    });
+    .addOption(
+      new Option(
+        '--docker [socket]',
+        'answer kubectl logs and exec from Docker, for pods that are containers of docker compose; whoever may ask may then run commands in them',
+      )
+        .argParser(dockerSocket)
+        .preset('/var/run/docker.sock'),
+    )
+    .option('--docker-project <name>', "docker compose project of the pods (default: its own container's)")
+    .action(control);
+
+async function control(flags: Flags): Promise<void> {
+  let ready: ReturnType<typeof readyOnDemand> | null = null;
+  const plane = await startControlPlane({
+    host: flags.host,
+    port: flags.port,
+    stateDir: resolve(flags.state),
+    allowHosts: flags.allowHost ?? [],
+    watchDir: flags.watch ?? null,
+    runtime: flags.docker === undefined ? null : dockerRuntime(flags.docker, flags.dockerProject ?? null),
+    ready: () => ready?.() ?? { ready: false, reasons: ['starting'] },
+    mesh: {
+      outboundTrafficPolicy: flags.outboundPolicy,
+      tracingPercent: flags.tracing,
+      pathNormalization: flags.pathNormalization,
+    },
+  });
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    void plane.close().finally(() => process.exit(0));
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  try {
+    putGatewayService(plane.store, flags.gatewayPort);
+    if (plane.fresh && flags.apply !== undefined) await applyFiles(new Api(reachable(plane.api.url)), flags.apply);
+    plane.begun();
+  } catch (error) {
+    await plane.close();
+    throw error;
+  }
+  ready = readyOnDemand(plane.store);
+  process.stdout.write(`ready: control API at ${plane.api.url}\n`);
+}

@@ -46,6 +46,15 @@ export function milliseconds(text: string): number {
   return Math.round(Number(number) * (unit === 'ms' ? 1 : unit === 'm' ? 60_000 : 1000));
 }
 
+/** Path of a Docker socket; `true` stands for the usual one, nothing for none. */
+export function dockerSocket(text: string): string | undefined {
+  if (text === '') return undefined;
+  const path = text === 'true' ? '/var/run/docker.sock' : text.replace(/^unix:\/\//, '');
+  if (!path.startsWith('/'))
+    throw new InvalidArgumentError(`Expected the path of a socket such as /var/run/docker.sock, got "${text}".`);
+  return path;
+}
+
 /** `http://…` or `https://…`, without a slash at its end. */
 export function url(text: string): string {
   const parsed = URL.parse(text.includes('://') ? text : `http://${text}`);
@@ -54,10 +63,22 @@ export function url(text: string): string {
   return parsed.href.replace(/\/+$/, '');
 }
 
-/** For options that may be given more than once. */
+/** For options that may be given more than once, and whose values may have spaces in them: paths. */
+export const eachText = (text: string, sofar: readonly string[] | undefined): readonly string[] => [
+  ...(sofar ?? []),
+  text,
+];
+
+/** For options that may be given more than once, or several values at once with spaces between, as the environment has to. */
 export const each =
   <T>(read: (text: string) => T) =>
-  (text: string, sofar: readonly T[] | undefined): readonly T[] => [...(sofar ?? []), read(text)];
+  (text: string, sofar: readonly T[] | undefined): readonly T[] => [
+    ...(sofar ?? []),
+    ...text
+      .split(/\s+/)
+      .filter((value) => value !== '')
+      .map(read),
+  ];
 
 /** `app=reviews,version=v1` */
 export function labels(text: string): Record<string, string> {

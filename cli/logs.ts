@@ -26,7 +26,7 @@ export const command = (): Command =>
   withApi(new Command('logs'))
     .description(
       'Shows the access log of all proxies of a workload, by time, out of the logs of their containers. Needs a mesh whose pods the\n' +
-        'control API runs (lateen up), and the access log in JSON. kubectl logs POD -c istio-proxy has everything that one proxy wrote.',
+        'control API runs (lateen up) or reaches (lateen control --docker), and the access log in JSON. kubectl logs POD -c istio-proxy has everything that one proxy wrote.',
     )
     .argument('<what>', 'deploy/NAME or pod/NAME', target)
     .option('-f, --follow', 'go on, and show lines as they come')

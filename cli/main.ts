@@ -1,8 +1,11 @@
 /** The lateen command: finds the verb and loads only that verb's file, so that a sidecar starts fast. */
 import { CliError, report } from './cli-error.ts';
 import { suggest } from '#proxy/core/suggest.ts';
+import { joinPod } from './pod-network.ts';
+import { endOnSignals } from './init-signals.ts';
 import { VERBS, type VerbName } from './verbs.ts';
 
+endOnSignals();
 const exitCode = await main(process.argv.slice(2));
 // A verb that failed is over, whatever it had begun; one that serves goes on until a signal ends it.
 if (exitCode !== 0) process.exit(exitCode);
@@ -24,6 +27,7 @@ async function main(argv: readonly string[]): Promise<number> {
 
 async function run(name: VerbName, args: readonly string[]): Promise<number> {
   try {
+    await joinPod(name, process.env['LATEEN_POD_FILE']);
     const { command } = await VERBS[name].load();
     await command()
       .name(`lateen ${name}`)

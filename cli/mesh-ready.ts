@@ -1,9 +1,12 @@
 /** Is the mesh ready? When every Deployment is available and, with BookInfo in it, a page through the gateway works. */
 import { get } from 'node:http';
+import type { Readiness } from '#control-api/lateen-routes.ts';
+import { isRegistered } from '#control-api/registered-pod.ts';
+import { GATEWAY_LABELS, GATEWAY_NAMESPACE } from '#control-api/runner/mesh-object.ts';
+import { isReady, type Pod } from '#control-api/runner/object.ts';
+import { matchesLabels } from '#control-api/runner/selector.ts';
 import type { Store } from '#control-api/store.ts';
 import type { Resource } from '#proxy/istio/resource.ts';
-
-export type Readiness = { readonly ready: boolean; readonly reasons: readonly string[] };
 
 export type ReadyWatch = {
   /** As it was found last. Once ready, the mesh stays ready: what fails later is for probes and metrics to tell. */
@@ -23,26 +26,69 @@ const POLL_MS = 50;
 /** A page whose parts fail for so long fails because someone wants it to (an injected fault, say), not because it is starting. */
 const PATIENCE_MS = 5000;
 
+type PagePlace = { readonly host: string; readonly port: number; readonly path: string };
+
+/** An answer that is younger than this is given again: many may ask at the same time. */
+const FRESH_MS = 1000;
+
+/**
+ * The same of a mesh whose pods somebody else runs, looked at when it is asked for, and each time anew. `clockMs`: milliseconds
+ * that only grow.
+ */
+export function readyOnDemand(store: Store, clockMs: () => number = () => performance.now()): () => Promise<Readiness> {
+  let last: { readonly at: number; readonly answer: Promise<Readiness> } | null = null;
+  return () => {
+    const now = clockMs();
+    if (last === null || now - last.at >= FRESH_MS) {
+      const answer = lookAtRegistered(store);
+      last = { at: now, answer };
+      // A page may take longer than that: it is not asked for twice at a time.
+      void answer.then(() => (last = { at: clockMs(), answer }));
+    }
+    return last.answer;
+  };
+}
+
+async function lookAtRegistered(store: Store): Promise<Readiness> {
+  const reasons = store.list('Deployment').flatMap((d) => missing(d, availableOf));
+  if (reasons.length > 0) return { ready: false, reasons: [...reasons, ...store.list('Pod').flatMap(whyNotReady)] };
+  const gateway = gatewayOf(store);
+  if (store.get('Deployment', 'default', 'productpage-v1') === undefined || gateway === undefined) return READY;
+  const { podIP } = gateway.status as { readonly podIP: string };
+  const place = { host: podIP, port: 8080, path: '/productpage' };
+  const page = await ask(place);
+  return page.status === 200 ? READY : { ready: false, reasons: [pageProblem(place, page)] };
+}
+
+const READY: Readiness = { ready: true, reasons: [] };
+
+/** A pod of the ingress gateway: one that is ready, if there is one. */
+function gatewayOf(store: Store): Resource | undefined {
+  const pods = store
+    .list('Pod', GATEWAY_NAMESPACE)
+    .filter((pod) => isRegistered(pod) && matchesLabels(GATEWAY_LABELS, pod.metadata.labels));
+  return pods.find((pod) => isReady(pod as Pod)) ?? pods[0];
+}
+
+/** In the words of its condition. */
+function whyNotReady(pod: Resource): string[] {
+  const ready = (pod as Pod).status?.conditions?.find((c) => c.type === 'Ready');
+  if (!isRegistered(pod) || ready === undefined || ready.status === 'True') return [];
+  return [`pod ${pod.metadata.namespace}/${pod.metadata.name}: ${ready.message ?? 'not ready'}`];
+}
+
 /** `page`: of the gateway, asked when BookInfo's product page is deployed. `patienceMs`: how long parts of it may fail. */
-export function watchReady(
-  store: Store,
-  page: { readonly host: string; readonly port: number; readonly path: string },
-  patienceMs = PATIENCE_MS,
-): ReadyWatch {
+export function watchReady(store: Store, page: PagePlace, patienceMs = PATIENCE_MS): ReadyWatch {
   let state: Readiness = { ready: false, reasons: ['starting'] };
   let firstPage = 0;
 
   async function look(): Promise<Readiness> {
-    const reasons = store.list('Deployment').flatMap(missing);
+    const reasons = store.list('Deployment').flatMap((d) => missing(d, updatedOf));
     if (reasons.length > 0) return { ready: false, reasons: [...reasons, ...store.list('Pod').flatMap(troubles)] };
     if (store.get('Deployment', 'default', 'productpage-v1') === undefined || store.list('Gateway').length === 0)
       return { ready: true, reasons: [] };
     const answer = await ask(page);
-    if (answer.status !== 200)
-      return {
-        ready: false,
-        reasons: [`http://${page.host}:${page.port}${page.path} ${answer.error ?? `answers ${answer.status}`}`],
-      };
+    if (answer.status !== 200) return { ready: false, reasons: [pageProblem(page, answer)] };
     firstPage ||= Date.now();
     const whole = !/Error fetching|currently unavailable/.test(answer.body);
     return whole || Date.now() - firstPage >= patienceMs
@@ -61,12 +107,15 @@ export function watchReady(
   };
 }
 
-function missing({ metadata, spec, status }: Resource): string[] {
+function missing({ metadata, spec, status }: Resource, count: (status: Status) => number): string[] {
   const wanted = (spec as { replicas?: number }).replicas ?? 1;
-  const { availableReplicas = 0, updatedReplicas = 0 } = (status ?? {}) as Status;
-  const have = Math.min(availableReplicas, updatedReplicas);
+  const have = count(status ?? {});
   return have >= wanted ? [] : [`deployment ${metadata.namespace}/${metadata.name}: ${have} of ${wanted} ready`];
 }
+
+const availableOf = ({ availableReplicas = 0 }: Status): number => availableReplicas;
+const updatedOf = ({ availableReplicas = 0, updatedReplicas = 0 }: Status): number =>
+  Math.min(availableReplicas, updatedReplicas);
 
 /** What keeps a Pod's containers waiting, beyond being started just now. */
 function troubles({ metadata, status }: Resource): string[] {
@@ -82,15 +131,10 @@ function troubles({ metadata, status }: Resource): string[] {
 
 type Page = { readonly status: number; readonly body: string; readonly error?: string };
 
-function ask({
-  host,
-  port,
-  path,
-}: {
-  readonly host: string;
-  readonly port: number;
-  readonly path: string;
-}): Promise<Page> {
+const pageProblem = ({ host, port, path }: PagePlace, { status, error }: Page): string =>
+  `http://${host}:${port}${path} ${error ?? `answers ${status}`}`;
+
+function ask({ host, port, path }: PagePlace): Promise<Page> {
   return new Promise((resolve) => {
     const request = get({ host, port, path, agent: false, timeout: 10_000 }, (response) => {
       let body = '';

@@ -1,13 +1,17 @@
 /** What `lateen sidecar` and `lateen gateway` share: their flags, and the life of the proxy they start. */
 import { Command, Option } from 'commander';
-import { boot, type ProxyOptions } from '#proxy/boot.ts';
+import { boot } from '#proxy/boot.ts';
+import type { ProxyOptions } from '#proxy/options.ts';
 import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
 import type { Server } from '#proxy/dns/resolv-conf.ts';
 import type { ProxyNode } from '#proxy/snapshot/node.ts';
 import { PROPAGATIONS, type Propagation } from '#proxy/telemetry/trace-context.ts';
 import { CliError } from './cli-error.ts';
+import { EnvironmentCommand } from './environment-command.ts';
 import { addLimitFlags, limitsOf, type LimitFlags } from './limit-flags.ts';
 import { appPort, count, dnsServer, each, labels, milliseconds, percent, port, portMap, url } from './flags.ts';
+import { ownAddress } from './own-address.ts';
+import { addRegisterFlags, registrationOf, type RegisterFlags } from './register-flags.ts';
 
 type Flags = {
   config?: string;
@@ -44,12 +48,13 @@ type Flags = {
   handover?: string;
   takeover?: true;
   trustDomain: string;
-} & LimitFlags;
+} & LimitFlags &
+  RegisterFlags;
 
 /** The command of one role, with every flag a proxy has. */
 export function proxyCommand(role: ProxyNode['role']): Command {
   const gateway = role === 'gateway';
-  const command = new Command(role)
+  const command = new EnvironmentCommand(role)
     .description(
       gateway
         ? 'Runs one gateway proxy until it is told to stop.'
@@ -70,7 +75,11 @@ export function proxyCommand(role: ProxyNode['role']): Command {
       labels,
       gateway ? { istio: 'ingressgateway', app: 'istio-ingressgateway' } : {},
     )
-    .option('--ip <address>', 'its own address: listens there, and connects from there', '127.0.0.1')
+    .option(
+      '--ip <address>',
+      'its own address, where it listens and connects from; a name for it; or auto: the only one there is',
+      '127.0.0.1',
+    )
     .option('--name <pod>', "name of its pod (default: the workload's)")
     .option('--service-account <name>', 'service account of its pod', 'default')
     .option('--trust-domain <domain>', 'trust domain of the mesh', 'cluster.local');
@@ -104,7 +113,8 @@ export function proxyCommand(role: ProxyNode['role']): Command {
       ).argParser(each(dnsServer(53))),
     );
   }
-  return addLimitFlags(addRuntimeFlags(command)).action((flags: Flags) => runProxy(role, flags));
+  addRegisterFlags(addRuntimeFlags(command), role);
+  return addLimitFlags(command).action((flags: Flags) => runProxy(role, flags));
 }
 
 function addRuntimeFlags(command: Command): Command {
@@ -148,7 +158,7 @@ function addRuntimeFlags(command: Command): Command {
 }
 
 async function runProxy(role: ProxyNode['role'], flags: Flags): Promise<void> {
-  const proxy = await boot(proxyOptions(role, flags));
+  const proxy = await boot(proxyOptions(role, { ...flags, ip: await ownAddress(flags.ip) }));
   let stopping = false;
   const stop = (): void => {
     if (stopping) process.exit(1);
@@ -178,8 +188,10 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
   if (flags.takeover === true && flags.handover === undefined)
     throw new CliError('--takeover needs --handover DIR: where the proxy to take over from is found.', { exitCode: 2 });
   const ports = { outbound: flags.outboundPort, inbound: flags.inboundPort };
+  const node = nodeOf(role, flags);
   return {
-    node: nodeOf(role, flags),
+    node,
+    ...registrationOf(flags, node),
     source:
       flags.config === undefined ? { kind: 'control-api', url: flags.control! } : { kind: 'files', dir: flags.config },
     mesh: {
@@ -224,8 +236,6 @@ function nodeOf(role: ProxyNode['role'], flags: Flags): ProxyNode {
   const workload = flags.workload ?? (role === 'gateway' ? 'istio-ingressgateway' : (labels['app'] ?? flags.name));
   if (workload === undefined)
     throw new CliError('--workload NAME is needed: which Deployment does this sidecar belong to?', { exitCode: 2 });
-  if (!/^[\da-fA-F.:]+$/.test(flags.ip))
-    throw new CliError(`Expected an IP address for --ip, got "${flags.ip}".`, { exitCode: 2 });
   return {
     role,
     name: flags.name ?? workload,

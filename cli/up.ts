@@ -11,15 +11,14 @@ import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts
 import { rangesProblem } from '#proxy/istio/interception.ts';
 import type { Resource } from '#proxy/istio/resource.ts';
 import { PROPAGATIONS, type Propagation } from '#proxy/telemetry/trace-context.ts';
-import { Api } from './api.ts';
-import { applyOne } from './applied.ts';
+import { Api, reachable } from './api.ts';
+import { applyFiles, applyOne } from './applied.ts';
 import { CliError, report } from './cli-error.ts';
 import { forget, startControlPlane, type ControlPlane } from './control-plane.ts';
 import { count, each, percent, port, url } from './flags.ts';
 import { watchReady, type ReadyWatch } from './mesh-ready.ts';
 import { credentials, mysqlUrl, startMysql, type Mysql, type MysqlPlace } from './mysql.ts';
 import { paint } from './paint.ts';
-import { readResources, refuseErrors } from './source-file.ts';
 
 type Flags = {
   readonly host: string;
@@ -127,6 +126,7 @@ async function up(flags: Flags): Promise<void> {
     watchDir: existsSync(flags.watch) ? flags.watch : null,
     runtime,
     ready: () => ready?.current() ?? { ready: false, reasons: ['starting'] },
+    idle: () => runner?.idle() ?? Promise.resolve(),
     mesh: {
       outboundTrafficPolicy: flags.outboundPolicy,
       tracingPercent: flags.tracing,
@@ -154,7 +154,10 @@ async function up(flags: Flags): Promise<void> {
     runner = startMesh(flags, plane, stateDir, gateway, api.server);
     const first = plane.fresh || (secret !== null && !onMysql);
     if (flags.empty !== true && (first || flags.bookinfo === true))
-      await applyFiles(api, secret === null ? BOOKINFO : BOOKINFO_MYSQL);
+      await applyFiles(
+        api,
+        (secret === null ? BOOKINFO : BOOKINFO_MYSQL).map((file) => join(ROOT, file)),
+      );
     plane.begun();
     const page = { host: reachableHost(gateway.bind), port: gateway.http, path: '/productpage' };
     // Without a rule that lets it through, the database is blocked, which is what is to be seen.
@@ -233,13 +236,6 @@ function startMesh(
   });
 }
 
-async function applyFiles(api: Api, files: readonly string[]): Promise<void> {
-  const filename = files.map((file) => join(ROOT, file));
-  const { resources, problems } = await readResources({ filename }, [], 'default');
-  refuseErrors(problems);
-  for (const resource of resources) await applyOne(api, resource, false);
-}
-
 /** The first signal ends everything in order; a second one at once. */
 function stopOnSignals(all: () => Promise<void>): { readonly signal: AbortSignal; now(): Promise<void> } {
   const ending = new AbortController();
@@ -263,8 +259,6 @@ function stopOnSignals(all: () => Promise<void>): { readonly signal: AbortSignal
 }
 
 const reachableHost = (host: string): string => (host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host);
-const reachable = (address: string): string =>
-  address.replace('//0.0.0.0:', '//127.0.0.1:').replace('//[::]:', '//127.0.0.1:');
 
 function table(
   control: string,

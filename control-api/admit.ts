@@ -30,7 +30,12 @@ const NOT_ANALYZED: ReadonlySet<string> = new Set([
   'ConfigMap',
 ]);
 
-export function createAdmit(store: Store, analyze: Analyze): Admit {
+/** `advise`: what else to say of an object that may be stored. */
+export function createAdmit(
+  store: Store,
+  analyze: Analyze,
+  advise: (before: Resource | null, after: Resource) => readonly string[] = () => [],
+): Admit {
   return (candidate, before, { fieldValidation }) => {
     const { known, unknown } = fieldValidation === 'Strict' ? { known: candidate, unknown: [] } : knownPart(candidate);
     const { resource, problems } = parse(known);
@@ -41,6 +46,7 @@ export function createAdmit(store: Store, analyze: Analyze): Admit {
       ...told.map(textOf),
       ...droppedRules(before, resource),
       ...together(store, before, resource, analyze),
+      ...advise(before, resource),
     ];
     return { resource, warnings: [...new Set(warnings)].slice(0, MAX_WARNINGS) };
   };

@@ -24,7 +24,7 @@ export type Readiness = {
 export type LateenContext = {
   readonly store: HistoryStore;
   readonly runtime: PodRuntime | null;
-  readonly ready: () => Readiness;
+  readonly ready: () => Readiness | Promise<Readiness>;
   readonly analyze: (resources: ResourceSet) => readonly Problem[];
   /** Of files and other sources: what could not be taken over. */
   readonly problems: () => readonly Problem[];
@@ -36,8 +36,8 @@ export function lateenRoutes(context: LateenContext): readonly Route[] {
     {
       method: 'GET',
       path: '/lateen/v1/ready',
-      handler: (_, reply) => {
-        const state = ready();
+      handler: async (_, reply) => {
+        const state = await ready();
         return reply.code(state.ready ? 200 : 503).send(state);
       },
     },

@@ -18,9 +18,13 @@ export type ExecProcess = {
   kill(): void;
 };
 
+/** Null: no such pod or container. Both may throw a StatusError that says more. */
 export type PodRuntime = {
-  /** Null: no such pod or container. */
-  logs(namespace: string, pod: string, container: string, options: LogOptions): Readable | null;
-  /** Null: no such pod or container. Runs with the container's environment, so that HTTP clients go through its sidecar. */
-  exec(namespace: string, pod: string, container: string, command: readonly string[]): ExecProcess | null;
+  /** Its pods are those that registered themselves, and no others. */
+  readonly registered?: boolean;
+  logs(namespace: string, pod: string, container: string, options: LogOptions): MaybeLater<Readable | null>;
+  /** Runs with the container's environment, so that HTTP clients go through its sidecar. */
+  exec(namespace: string, pod: string, container: string, command: readonly string[]): MaybeLater<ExecProcess | null>;
 };
+
+type MaybeLater<T> = T | Promise<T>;

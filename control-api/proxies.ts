@@ -42,6 +42,8 @@ export class Proxies {
   readonly #stops: (() => void)[];
   /** What a proxy that connects is told besides its configuration: lines, or nothing. */
   greeting: () => string = () => '';
+  /** Told of a proxy whose stream has ended, when no newer one has taken its place. */
+  broken: (id: string) => void = () => {};
 
   constructor(store: Store) {
     this.#store = store;
@@ -67,6 +69,7 @@ export class Proxies {
       proxy.sink = null;
       if (!this.#isWanted(id) && this.#proxies.get(id) === proxy) this.#proxies.delete(id);
       this.#recheck();
+      this.broken(id);
     };
   }
 

@@ -2,7 +2,7 @@
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { type Logger, pino } from 'pino';
 import type { Problem } from '#proxy/istio/problem.ts';
-import type { ResourceSet } from '#proxy/istio/resource.ts';
+import type { Resource, ResourceSet } from '#proxy/istio/resource.ts';
 import { createAdmit } from './admit.ts';
 import { createApiMetrics } from './api-metrics.ts';
 import { discoveryRoutes } from './discovery-targets.ts';
@@ -11,6 +11,8 @@ import { kubeRoutes } from './kube/routes.ts';
 import { serveUpgrades } from './kube/upgrade.ts';
 import { internal, noSuchPath, StatusError, tooLarge } from './kube/status-error.ts';
 import { lateenRoutes, type Readiness } from './lateen-routes.ts';
+import { memberRoutes } from './members/member-routes.ts';
+import type { Members } from './members/members.ts';
 import type { HistoryStore } from './open-store.ts';
 import { Proxies } from './proxies.ts';
 import { proxyRoutes } from './proxy-routes.ts';
@@ -29,7 +31,11 @@ export type ControlApiOptions = {
   /** Who runs the pods; null when nobody does (then there are no logs and no exec). */
   readonly runtime: PodRuntime | null;
   /** Of the mesh as a whole, for `GET /lateen/v1/ready`. */
-  readonly ready: () => Readiness;
+  readonly ready: () => Readiness | Promise<Readiness>;
+  /** Pods that register themselves; absent: none may. */
+  readonly members?: Members;
+  /** What to say of an object that is stored, beside what is wrong with it. */
+  readonly advise?: (before: Resource | null, after: Resource) => readonly string[];
   /** Finds what is valid alone but wrong together. */
   readonly analyze: (resources: ResourceSet) => readonly Problem[];
   /** Lateen's own. */
@@ -70,7 +76,9 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   proxies.greeting = () => taps.greeting();
   const problems = options.problems ?? (() => []);
   const metrics = createApiMetrics({ version: options.version, proxies, revision: () => store.revision, problems });
-  const admit = metrics.counted(createAdmit(store, options.analyze));
+  const { members, advise = () => [] } = options;
+  members?.attach(proxies);
+  const admit = metrics.counted(createAdmit(store, options.analyze, advise));
   const context = { store, runtime: options.runtime, admit };
   const app = Fastify({
     bodyLimit: BODY_LIMIT,
@@ -94,6 +102,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     ...proxyRoutes(proxies),
     ...tapRoutes(taps),
     ...discoveryRoutes(store, proxies),
+    ...(members === undefined ? [] : memberRoutes(members)),
     ...metrics.routes,
     ...(options.routes ?? []),
   ]) {
@@ -108,6 +117,8 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     store,
     proxies,
     async close() {
+      // Before the streams end: nobody has left because this server does.
+      members?.close();
       taps.close();
       proxies.close();
       metrics.close();

@@ -4,17 +4,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pino, { type Logger } from 'pino';
 import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
 import type { AdminContext, LogLevel } from './admin/context.ts';
-import { DEFAULT_NAMESPACE, type MeshSettings } from './compile/defaults.ts';
+import { DEFAULT_NAMESPACE } from './compile/defaults.ts';
 import { describeDiff, diffSnapshots } from './compile/diff.ts';
 import { SeriesReader } from './core/series-reader.ts';
-import type { Server } from './dns/resolv-conf.ts';
 import { DnsServer } from './dns/server.ts';
 import { exposeDnsStats } from './dns/stats.ts';
 import type { Problem } from './istio/problem.ts';
 import { SIDECAR_LIMITS, type ListenerLimits } from './listener/limits.ts';
 import type { BindProblem } from './listener/listeners.ts';
+import type { ProxyOptions } from './options.ts';
+import { Registration } from './registration.ts';
 import { Collector, keepCompiledCode } from './settle.ts';
-import type { ProxyNode } from './snapshot/node.ts';
 import type { Snapshot } from './snapshot/snapshot.ts';
 import { Applier, type Applied } from './sources/apply.ts';
 import { ControlApiSource } from './sources/control-api.ts';
@@ -28,47 +28,8 @@ import { startHandover, type Handover } from './handover.ts';
 import { otlpEnvelope } from './telemetry/otlp.ts';
 import { createSpanExporter } from './telemetry/span-exporter.ts';
 import { exposeSpanStats } from './telemetry/span-stats.ts';
-import type { Propagation } from './telemetry/trace-context.ts';
 import { TrafficReports } from './traffic-reports.ts';
 import { Workers } from './workers.ts';
-
-export type ProxyOptions = {
-  readonly node: ProxyNode;
-  readonly source:
-    { readonly kind: 'files'; readonly dir: string } | { readonly kind: 'control-api'; readonly url: string };
-  readonly mesh: MeshSettings;
-  /** 0 (admin, merged, ready, metrics): not served. */
-  readonly ports: {
-    readonly outbound: number;
-    readonly inbound: number;
-    readonly admin: number;
-    readonly merged: number;
-    readonly ready: number;
-    readonly metrics: number;
-  };
-  /** Worker threads, ≥ 1. */
-  readonly concurrency: number;
-  /** `stdout`, `off` or a path. */
-  readonly accessLog: string;
-  /** Base URLs of Zipkin collectors. */
-  readonly zipkin: readonly string[];
-  /** Base URLs of OpenTelemetry collectors, OTLP over HTTP in JSON; without it, none. */
-  readonly otlp?: readonly string[];
-  /** Which headers carry traces; without it, B3. */
-  readonly propagation?: Propagation;
-  /** Where the last good configuration is kept; null: nowhere. */
-  readonly stateDir: string | null;
-  /** URL of the application's own metrics; null: it has none. */
-  readonly appMetrics: string | null;
-  /** How long requests in flight may take when the proxy stops, ms. */
-  readonly drainMs: number;
-  /** Where proxies meet that take over from each other; null: nowhere. */
-  readonly handover: { readonly dir: string; readonly takeover: boolean } | null;
-  /** DNS capture: where it listens, and whom it asks instead of the name servers of resolv.conf. Absent: off. */
-  readonly dns?: { readonly listen: readonly Server[]; readonly upstreams?: readonly Server[] };
-  /** Towards clients; without it, those of a sidecar. */
-  readonly limits?: ListenerLimits;
-};
 
 export type Proxy = {
   /** Resolves when the first configuration is in force and its ports are bound. */
@@ -111,6 +72,7 @@ class Main implements Proxy {
   readonly #control: ControlApiSource | null;
   readonly #startedAt = Date.now();
   readonly #bindProblems = new Map<string, BindProblem>();
+  readonly #registration: Registration | null;
   #admin: AdminServers | null = null;
   #dns: DnsServer | null = null;
   #handover: Handover | null = null;
@@ -186,6 +148,7 @@ class Main implements Proxy {
     this.#control =
       source.kind === 'control-api' ? new ControlApiSource(source.url, `${node.name}.${node.namespace}`, log) : null;
     const control = this.#control;
+    this.#registration = control === null ? null : this.#registrationAt(control);
     const tell = control === null ? null : (what: string, body: unknown) => control.tell(what, body);
     this.#traffic = new TrafficReports(node.workload, `${this.#startedAt}-${process.pid}`, tell);
     if (control !== null) control.onTaps = (taps) => this.#workers.setTaps(taps as readonly TapOrder[]);
@@ -197,6 +160,23 @@ class Main implements Proxy {
       since: this.#inForceSince,
     }));
     this.#source = this.#control ?? new FileSource(source.kind === 'files' ? source.dir : '', DEFAULT_NAMESPACE, log);
+  }
+
+  #registrationAt(control: ControlApiSource): Registration | null {
+    const { node, source, register } = this.#options;
+    if (register === undefined || source.kind !== 'control-api') return null;
+    const registration = new Registration({
+      node,
+      url: source.url,
+      app: register.app,
+      startedAt: this.#startedAt,
+      notReady: () => this.#notReady(),
+      connected: () => control.connected,
+      log: (level, message) => this.#log[level](message),
+    });
+    // With the stream the control API compares who is there: by then it must know of this proxy again.
+    control.beforeStream = () => registration.refresh();
+    return registration;
   }
 
   async start(): Promise<void> {
@@ -218,10 +198,12 @@ class Main implements Proxy {
         merged: bind(ports.merged),
         ready: bind(ports.ready),
         appMetrics,
+        app: this.#registration?.app ?? null,
         shared: handover !== null,
       },
       this.#context(),
     );
+    this.#registration?.start();
     if (succeeds) void this.ready.then(() => this.#succeed());
   }
 
@@ -263,6 +245,10 @@ class Main implements Proxy {
     this.#log.info('draining');
     if (this.#restore !== null) clearTimeout(this.#restore);
     process.off('SIGUSR1', this.#reopen);
+    // A successor is this Pod now.
+    const succeeded = this.#handover?.handedOver() ?? false;
+    if (succeeded) this.#registration?.close();
+    else await this.#registration?.withdraw();
     await Promise.race([this.#tellLast(), pause(LAST_WORDS_MS, null, { ref: false })]);
     this.#source.close();
     const handedOver = this.#handover?.handedOver() ?? false;
@@ -272,6 +258,7 @@ class Main implements Proxy {
       await this.#admin?.close();
     }
     await this.#workers.drain(this.#options.drainMs, handedOver);
+    if (!succeeded) await this.#registration?.remove();
     this.#dns?.close();
     this.#handover?.close();
     await this.#spans.close();
@@ -360,15 +347,19 @@ class Main implements Proxy {
     this.#isReady = true;
     keepCompiledCode();
     this.#becomeReady();
+    this.#registration?.changed();
   }
 
-  #context(): AdminContext {
-    const notReady = (): readonly string[] => [
+  #notReady(): readonly string[] {
+    return [
       ...(this.#isReady || this.#applied ? [] : ['no configuration is in force yet']),
       ...(this.#isReady ? [] : [...this.#bindProblems.values()].map((p) => `cannot listen on ${p.address}:${p.port}`)),
       ...(this.#failing ? ['health checks are made to fail'] : []),
       ...(this.#draining === null ? [] : ['draining']),
     ];
+  }
+
+  #context(): AdminContext {
     return {
       version: VERSION,
       startedAt: this.#startedAt,
@@ -376,7 +367,7 @@ class Main implements Proxy {
       discovery: () => this.#applier.current?.discovery ?? null,
       problems: () => this.#applier.current?.problems ?? [],
       state: () => (this.#draining !== null ? 'DRAINING' : this.#isReady ? 'LIVE' : 'INITIALIZING'),
-      notReady,
+      notReady: () => this.#notReady(),
       clusters: () => this.#workers.clusters(),
       egress: async () => {
         await this.#workers.egress();
@@ -386,7 +377,10 @@ class Main implements Proxy {
       load: () => loadStats(this.#workers.load),
       exposition: this.#exposition,
       drain: (inboundOnly) => (inboundOnly ? this.#workers.drainInbound() : void this.drain()),
-      failHealth: (failing) => void (this.#failing = failing),
+      failHealth: (failing) => {
+        this.#failing = failing;
+        this.#registration?.changed();
+      },
       reopenLogs: this.#reopen,
       quit: () => this.#quit(),
       logLevel: () => this.#log.level as LogLevel,

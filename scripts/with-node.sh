@@ -2,6 +2,7 @@
 # Runs a script of this project with the right Node, after setting up what is missing.
 #   scripts/with-node.sh [--dev] FILE [ARG ...]     --dev: development dependencies too
 # The right Node is the one npm brought (node_modules/node-*), else a system Node >= 24 (types are stripped by Node itself).
+# LATEEN_NODE, which an image sets, is that Node, and says that nothing is missing.
 set -eu
 root=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 omit='--omit=dev'
@@ -12,7 +13,7 @@ say() { printf 'lateen: %s\n' "$*" >&2; }
 # A stamp says which lockfile node_modules was made from, and whether development dependencies are in it.
 stamp="$root/node_modules/.lateen-$(cksum <"$root/package-lock.json" | tr ' ' -)"
 ready() { [ -f "$stamp-dev" ] || { [ -n "$omit" ] && [ -f "$stamp" ]; }; }
-if ! ready; then
+if [ -z "${LATEEN_NODE:-}" ] && ! ready; then
   command -v npm >/dev/null 2>&1 || { say 'npm is needed for the first start, and is not on the PATH. Install Node.js 20 or newer with npm.'; exit 1; }
   lock="$root/.lateen-setup.lock"
   while ! mkdir "$lock" 2>/dev/null; do
@@ -31,8 +32,9 @@ if ! ready; then
   trap - EXIT INT TERM
 fi
 
-node=''
+node=${LATEEN_NODE:-}
 for candidate in "$root"/node_modules/node-*/bin/node; do
+  if [ -n "$node" ]; then break; fi
   if [ -x "$candidate" ] && "$candidate" -e 0 >/dev/null 2>&1; then node=$candidate; break; fi
 done
 if [ -z "$node" ]; then

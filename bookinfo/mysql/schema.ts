@@ -29,12 +29,13 @@ export const BOOKINFO_TABLES: readonly string[] = [
     Rating int(20),
     PRIMARY KEY (ReviewID, BookID)
   ) ${OPTIONS}`,
-  `INSERT INTO ${BOOKINFO_DB}.books (BookID, BookName, Description, Paperback, Publisher, Language, ISBN_10, ISBN_13)
-  VALUES (1, 'The Comedy of Errors', 'Two pairs of twins, parted in a storm, meet in Ephesus: an early farce of Shakespeare''s.',
-    '272 pages', 'Simon and Schuster', 'English', '0743484886', '978-0743484886')`,
   `INSERT INTO ${BOOKINFO_DB}.reviews (ReviewID, BookID, Reviewer, Review, Rating) VALUES
     (1, 1, 'John Doe', 'Comedy of twin-switching', 4),
     (2, 1, 'Jane Smith', 'Shakespeare''s 1st Smash!', 5)`,
+  // Last: where there is a book, there is all.
+  `INSERT INTO ${BOOKINFO_DB}.books (BookID, BookName, Description, Paperback, Publisher, Language, ISBN_10, ISBN_13)
+  VALUES (1, 'The Comedy of Errors', 'Two pairs of twins, parted in a storm, meet in Ephesus: an early farce of Shakespeare''s.',
+    '272 pages', 'Simon and Schuster', 'English', '0743484886', '978-0743484886')`,
 ];
 
 export const ISTIO_TABLES: readonly string[] = [

@@ -35,6 +35,17 @@ describe.each(SERVERS)('BookInfo on $name', ({ name, available, launch }) => {
     if (available) expect(await setup(env)).toBe(0);
   });
 
+  kind('a database that is there is kept when that is asked for, and one that is half made is not', async () => {
+    await admin.write('DELETE FROM bookinfo_db.reviews', []);
+    const left = async (): Promise<unknown> => {
+      const answer = await admin.read('SELECT COUNT(*) AS n FROM bookinfo_db.reviews', []);
+      return answer.ok ? Number(answer.rows[0]?.['n']) : answer.reason;
+    };
+    expect([await setup({ ...env, MYSQL_SETUP_KEEP: 'true' }), await left()]).toEqual([0, 0]);
+    await admin.write('DELETE FROM bookinfo_db.books', []);
+    expect([await setup({ ...env, MYSQL_SETUP_KEEP: 'true' }), await left()]).toEqual([0, 2]);
+  });
+
   kind('shows the book and the reviews of the database', async () => {
     await using store = await openBookstore(env);
     const page = await store.page();

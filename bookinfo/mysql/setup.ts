@@ -1,7 +1,7 @@
 /** The pattern's loader: makes the database anew, with its first book and reviews. Runs once, in a Pod of its own. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Env } from '../service.ts';
-import { mysqlDatabase } from './database.ts';
+import { mysqlDatabase, type Database } from './database.ts';
 import { BOOKINFO_DB, BOOKINFO_TABLES, ISTIO_DB, ISTIO_TABLES } from './schema.ts';
 import { mysqlSettings } from './settings.ts';
 
@@ -9,7 +9,7 @@ import { mysqlSettings } from './settings.ts';
 const TRIES = 15;
 
 /**
- * Drops `bookinfo_db` and makes it anew; MYSQL_SETUP_TEST=true makes Istio's `test.ratings`, too. Resolves with the exit code: 0 when all is there,
+ * Drops `bookinfo_db` and makes it anew, or with MYSQL_SETUP_KEEP=true leaves one that is there; MYSQL_SETUP_TEST=true makes Istio's `test.ratings`, too. Resolves with the exit code: 0 when all is there,
  * 1 when the environment lacks a variable, the database cannot be reached, or it refuses a statement.
  */
 export async function main(env: Env, argv: readonly string[] = [], everyMs = 1_000): Promise<number> {
@@ -22,6 +22,10 @@ export async function main(env: Env, argv: readonly string[] = [], everyMs = 1_0
   if (settings === null) return 1;
   const database = mysqlDatabase(settings);
   try {
+    if (env['MYSQL_SETUP_KEEP'] === 'true' && (await isThere(database, everyMs))) {
+      process.stdout.write(`${BOOKINFO_DB} is there already; it is left as it is.\n`);
+      return 0;
+    }
     for (const statement of statements(env['MYSQL_SETUP_TEST'] === 'true')) {
       let result = await database.write(statement, []);
       for (let tries = 1; !result.ok && result.errno === null && tries < TRIES; tries++) {
@@ -38,6 +42,18 @@ export async function main(env: Env, argv: readonly string[] = [], everyMs = 1_0
   } finally {
     database.close();
   }
+}
+
+/** Its book is written last: what was broken off is made anew. */
+async function isThere(database: Database, everyMs: number): Promise<boolean> {
+  const last = `SELECT BookID FROM ${BOOKINFO_DB}.books LIMIT 1`;
+  let result = await database.read(last, []);
+  for (let tries = 1; !result.ok && result.errno === null && tries < TRIES; tries++) {
+    process.stderr.write(`waiting: ${result.reason}\n`);
+    await sleep(everyMs);
+    result = await database.read(last, []);
+  }
+  return result.ok && result.rows.length > 0;
 }
 
 const statements = (istio: boolean): readonly string[] => [

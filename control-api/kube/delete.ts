@@ -1,11 +1,13 @@
 /** delete and deletecollection. */
 import { KINDS } from '#proxy/istio/kinds.ts';
 import type { Resource } from '#proxy/istio/resource.ts';
+import { isRegistered } from '../registered-pod.ts';
 import { kubeTime } from '../revise.ts';
 import { decodeBody } from './body.ts';
 import { isObject, shown, type JsonObject } from './json.ts';
 import type { Answer, Call, KubeContext } from './call.ts';
 import { represent, representList } from './represent.ts';
+import { runs } from './runs.ts';
 import { badRequest, conflict, forbidden, type Status } from './status-error.ts';
 import { existing, selectorOf, stored } from './verbs.ts';
 import { isDryRun } from './write.ts';
@@ -25,8 +27,12 @@ export function remove(context: KubeContext, call: Call): Answer {
   }
   const left = removeOne(context, call, before, options);
   // What waits for a finalizer is shown; what is gone is told of.
-  return { status: 200, body: left === null ? success(call, before) : represent(call, left) };
+  const body = left === null ? success(call, before) : represent(call, left);
+  return { status: 200, body, warnings: isRegistered(before) ? [comesBack(before)] : [] };
 }
+
+const comesBack = ({ metadata }: Resource): string =>
+  `pod ${metadata.name} registered itself, and is back with its next heartbeat as long as its proxy runs`;
 
 export function removeCollection(context: KubeContext, call: Call): Answer {
   const options = optionsOf(call);
@@ -41,7 +47,7 @@ function removeOne(context: KubeContext, call: Call, before: Resource, options: 
   const { kind, metadata } = before;
   const grace = graceOf(call, before, options);
   const finalizers = metadata['finalizers'];
-  const ends = kind === 'Pod' && context.runtime !== null && grace > 0;
+  const ends = kind === 'Pod' && grace > 0 && !isRegistered(before) && runs(context.runtime, before);
   const waits = ends || (Array.isArray(finalizers) && finalizers.length > 0);
   const left = waits ? marked(before, ends ? grace : null) : null;
   if (isDryRun(call.query) || Array.isArray(options['dryRun'])) return left;

@@ -7,7 +7,8 @@ import { badRequest, methodNotAllowed, noSuchPath } from './status-error.ts';
 import { create, get, list, patch, update } from './verbs.ts';
 import { watch, type Stream } from './watch.ts';
 
-type Verb = (context: KubeContext, call: Call) => Answer | Stream | Text;
+type Result = Answer | Stream | Text;
+type Verb = (context: KubeContext, call: Call) => Result | Promise<Result>;
 
 const COLLECTION: Readonly<Record<string, Verb>> = { GET: list, POST: create, DELETE: removeCollection };
 const OBJECT: Readonly<Record<string, Verb>> = { GET: get, PUT: update, PATCH: patch, DELETE: remove };
@@ -15,7 +16,7 @@ const STATUS: Readonly<Record<string, Verb>> = { GET: get, PUT: update, PATCH: p
 const LOG: Readonly<Record<string, Verb>> = { GET: log };
 const SCALE: Readonly<Record<string, Verb>> = { GET: scale, PUT: scale, PATCH: scale };
 
-export function dispatch(context: KubeContext, call: Call): Answer | Stream | Text {
+export function dispatch(context: KubeContext, call: Call): Result | Promise<Result> {
   const method = call.method === 'HEAD' ? 'GET' : call.method;
   const verb = verbsFor(call)[method];
   if (verb === undefined)

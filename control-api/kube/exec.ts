@@ -1,8 +1,10 @@
 /** pods/exec over a WebSocket: channels of Kubernetes' remote command protocol, v5.channel.k8s.io and v4. */
 import type { WebSocket } from 'ws';
 import type { ExecProcess } from '../pod-runtime.ts';
+import { elsewhere, isRegistered } from '../registered-pod.ts';
 import type { Call, KubeContext } from './call.ts';
 import { containerOf } from './container.ts';
+import { runs } from './runs.ts';
 import { badRequest, unavailable } from './status-error.ts';
 import { existing } from './verbs.ts';
 
@@ -21,23 +23,22 @@ export const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'] as const;
 const MOST_WAITING = 1024 * 1024;
 
 /** Checks what can be checked before; what it returns starts the command. Both throw a StatusError when it cannot be started. */
-export function exec({ store, runtime }: KubeContext, call: Call): () => ExecProcess {
+export function exec({ store, runtime }: KubeContext, call: Call): () => Promise<ExecProcess> {
   const { query, target } = call;
   const pod = existing({ store }, call);
   const container = containerOf(pod, query.get('container'));
+  if (isRegistered(pod) && !runs(runtime, pod)) throw unavailable(elsewhere(pod, 'exec', container));
   const command = query.getAll('command');
   if (command.length === 0) throw badRequest('you must specify at least one command for the container');
   if (query.get('tty') === 'true' || query.get('tty') === '1') {
-    throw badRequest(
-      'there are no terminals here: containers are plain processes of this machine. Leave out -t (--tty)',
-    );
+    throw badRequest('there are no terminals here: commands run with plain input and output. Leave out -t (--tty)');
   }
   const { phase = '' } = (pod.status ?? {}) as { readonly phase?: string };
   if (phase === 'Succeeded' || phase === 'Failed')
     throw badRequest(`cannot exec into a container in a completed pod; current phase is ${phase}`);
-  if (runtime === null) throw unavailable('no pods run here: the control API was started without a runner');
-  return () => {
-    const started = runtime.exec(target.namespace, target.name!, container, command);
+  if (!runs(runtime, pod)) throw unavailable('no pods run here: the control API was started without a runner');
+  return async () => {
+    const started = await runtime.exec(target.namespace, target.name!, container, command);
     if (started === null) throw badRequest(`container "${container}" of pod "${target.name}" is not running`);
     return started;
   };

@@ -1,23 +1,31 @@
 /** pods/log: what a container wrote, as text, once or as it goes on. */
 import { Readable } from 'node:stream';
+import { elsewhere, isRegistered } from '../registered-pod.ts';
 import type { Call, KubeContext } from './call.ts';
 import { containerOf } from './container.ts';
+import { runs } from './runs.ts';
 import { badRequest, unavailable } from './status-error.ts';
 import { existing } from './verbs.ts';
 
 export type Text = { readonly text: Readable };
 
 /** Throws BadRequest for a container that is not there, ServiceUnavailable when nobody runs pods here. */
-export function log({ store, runtime }: KubeContext, call: Call): Text {
+export async function log({ store, runtime }: KubeContext, call: Call): Promise<Text> {
   const { query, target } = call;
   const pod = existing({ store }, call);
-  const container = containerOf(pod, query.get('container'));
-  if (runtime === null) throw unavailable('no pods run here: the control API was started without a runner');
+  const wanted = query.get('container');
+  if (isRegistered(pod) && !runs(runtime, pod))
+    throw unavailable(elsewhere(pod, 'logs', wanted === '' ? null : wanted));
+  const container = containerOf(pod, wanted);
+  if (!runs(runtime, pod)) throw unavailable('no pods run here: the control API was started without a runner');
   const since = sinceOf(query);
   const timestamps = flag(query, 'timestamps');
-  const lines = runtime.logs(target.namespace, target.name!, container, {
-    follow: flag(query, 'follow'),
-    tailLines: numberOf(query, 'tailLines'),
+  const tailLines = numberOf(query, 'tailLines');
+  const limit = numberOf(query, 'limitBytes');
+  const lines = await runtime.logs(target.namespace, target.name!, container, {
+    // Of a HEAD nobody reads, so nobody would end it.
+    follow: flag(query, 'follow') && call.method !== 'HEAD',
+    tailLines,
     previous: flag(query, 'previous'),
     timestamps: timestamps || since !== null,
   });
@@ -29,10 +37,24 @@ export function log({ store, runtime }: KubeContext, call: Call): Text {
       : 'it has not run yet';
     throw badRequest(`${which} "${container}" in pod "${target.name}" is not found: ${why}`);
   }
-  const shown = since === null ? lines : Readable.from(linesSince(lines, since, timestamps));
-  const limit = numberOf(query, 'limitBytes');
-  return { text: limit === null ? shown : Readable.from(firstBytes(shown, limit)) };
+  const shown = since === null ? lines : through(lines, (source) => linesSince(source, since, timestamps));
+  return { text: limit === null ? shown : through(shown, (source) => firstBytes(source, limit)) };
 }
+
+/** What `make` makes of a source. Whoever lets go of it lets go of the source, also while that has nothing to give. */
+function through(source: Readable, make: (source: Readable) => AsyncGenerator<string | Buffer>): Readable {
+  const made = Readable.from(make(source));
+  const destroy = made._destroy.bind(made);
+  // By itself it would wait for the source's next bytes, which may never come.
+  made._destroy = (error, done) => {
+    source.destroy();
+    destroy(error, done);
+  };
+  return made;
+}
+
+/** Characters; the rest of a longer line is left out where lines are told apart. */
+const LONGEST_LINE = 1024 * 1024;
 
 const flag = (query: URLSearchParams, name: string): boolean => ['true', '1'].includes(query.get(name) ?? '');
 
@@ -57,15 +79,22 @@ function sinceOf(query: URLSearchParams): number | null {
 
 /** Each line begins with its time. */
 async function* linesSince(source: Readable, since: number, timestamps: boolean): AsyncGenerator<string> {
+  const shown = (line: string): string | null => {
+    const at = line.indexOf(' ');
+    if (!(Date.parse(line.slice(0, at)) >= since)) return null;
+    return timestamps ? line : line.slice(at + 1);
+  };
   let rest = '';
-  for await (const chunk of source) {
+  for await (const chunk of source.setEncoding('utf8')) {
     const lines = (rest + String(chunk)).split('\n');
-    rest = lines.pop()!;
+    rest = lines.pop()!.slice(0, LONGEST_LINE);
     for (const line of lines) {
-      const at = Date.parse(line.slice(0, line.indexOf(' ')));
-      if (at >= since) yield `${timestamps ? line : line.slice(line.indexOf(' ') + 1)}\n`;
+      const text = shown(line);
+      if (text !== null) yield `${text}\n`;
     }
   }
+  const text = shown(rest);
+  if (text !== null) yield text;
 }
 
 async function* firstBytes(source: Readable, limit: number): AsyncGenerator<Buffer> {

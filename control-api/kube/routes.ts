@@ -55,8 +55,8 @@ function document(reply: FastifyReply, { type, body }: Document): FastifyReply {
   return reply.type(type).send(JSON.stringify(body));
 }
 
-function answer(context: KubeContext, request: FastifyRequest, reply: FastifyReply): unknown {
-  const result = dispatch(context, callOf(request));
+async function answer(context: KubeContext, request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
+  const result = await dispatch(context, callOf(request));
   if ('stream' in result) return sendStream(reply, result.type, (sink) => result.start(sink));
   if ('text' in result) return reply.type('text/plain; charset=utf-8').send(result.text);
   return sendAnswer(reply, result);

@@ -19,20 +19,24 @@ export function serveUpgrades(server: Server, context: KubeContext, allowHosts: 
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
-    try {
-      const denied = refusal(request.headers, true, allowHosts);
-      if (denied !== null) throw denied;
-      const call = callOf(request);
-      // First what is wrong with the request itself: of two errors, kubectl shows the one of its second try, over SPDY.
-      const start = exec(context, call);
-      checkProtocol(request);
-      const command = start();
-      socket.once('close', () => command.kill());
-      sockets.handleUpgrade(request, socket, head, (client) => carry(client, command, call.query));
-    } catch (error) {
-      refuse(socket, error instanceof StatusError ? error : internal());
-    }
+    begin(request, socket, head).catch((error: unknown) =>
+      refuse(socket, error instanceof StatusError ? error : internal()),
+    );
   });
+
+  async function begin(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const denied = refusal(request.headers, true, allowHosts);
+    if (denied !== null) throw denied;
+    const call = callOf(request);
+    // First what is wrong with the request itself: of two errors, kubectl shows the one of its second try, over SPDY.
+    const start = exec(context, call);
+    checkProtocol(request);
+    const command = await start();
+    if (socket.destroyed) return command.kill();
+    socket.once('close', () => command.kill());
+    sockets.handleUpgrade(request, socket, head, (client) => carry(client, command, call.query));
+  }
+
   return () => {
     for (const client of sockets.clients) client.terminate();
     sockets.close();

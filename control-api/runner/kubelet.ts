@@ -1,5 +1,6 @@
 /** Runs the Pods of the store: starts those that are new, ends those that are to end, and answers for their logs and commands. */
 import type { PodRuntime } from '../pod-runtime.ts';
+import { isRegistered } from '../registered-pod.ts';
 import { remove, RUNNER } from './author.ts';
 import { takeIn } from './inject.ts';
 import { isOver, isTerminating, type Pod } from './object.ts';
@@ -26,7 +27,8 @@ export function kubelet(tools: PodTools, nodeName: string, proxyImage: string, a
     const pod = store.get('Pod', namespace, name) as Pod | undefined;
     const worker = workers.get(key);
     if (worker !== undefined && worker.pod.metadata.uid !== pod?.metadata.uid) end(key, worker);
-    if (pod === undefined || stopping) return;
+    // What registered itself, somebody else starts and ends.
+    if (pod === undefined || stopping || isRegistered(pod)) return;
     const current = workers.get(key);
     if (isTerminating(pod)) {
       if (current === undefined) remove(store, pod);

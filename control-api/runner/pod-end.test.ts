@@ -32,8 +32,8 @@ describe('a Pod that ends by itself', () => {
       pod({ restartPolicy: 'Never', containers: [{ name: 'main', image: 'app' }] }, { annotations: NO_SIDECAR }),
     );
     await world.clock.pass(1000);
-    const logs = (follow: boolean): Promise<string> =>
-      text(world.runner.pods.logs('default', 'p', 'main', { ...ALL_LINES, follow })!);
+    const logs = async (follow: boolean): Promise<string> =>
+      text((await world.runner.pods.logs('default', 'p', 'main', { ...ALL_LINES, follow }))!);
     const followed = logs(true);
     const [app] = world.processes.running('app');
     (app!.stdout as PassThrough).write('no such table\n');

@@ -3,7 +3,7 @@ import { CONTENT_TYPES } from '../telemetry/exposition-writer.ts';
 import { createAppMetrics } from './app-metrics.ts';
 import type { AdminContext } from './context.ts';
 import { envoyRoutes, ready } from './envoy-admin.ts';
-import { startService, type AdminRoute, type Service } from './http-service.ts';
+import { startService, text, type AdminRoute, type Service } from './http-service.ts';
 import { mergedPages } from './merge-metrics.ts';
 import { prometheus } from './stats.ts';
 
@@ -18,6 +18,8 @@ export type AdminOptions = {
   readonly ready: Bind | null;
   /** URL of the app's own Prometheus metrics; null: it has none. */
   readonly appMetrics: string | null;
+  /** The application whose health is told beside the metrics, and why it is not ready (null: it is). */
+  readonly app?: { readonly name: string; readonly why: () => string | null } | null;
   /** Another process may serve the same ports at the same time (Linux). */
   readonly shared?: boolean;
 };
@@ -51,7 +53,7 @@ export async function startAdmin(options: AdminOptions, context: AdminContext): 
     return {
       admin: await start(options.admin, envoyRoutes(context), true),
       metrics: await start(options.metrics, metricsRoutes(context)),
-      merged: await start(options.merged, mergedRoutes(context, options.appMetrics)),
+      merged: await start(options.merged, mergedRoutes(context, options)),
       ready: await start(options.ready, new Map([['/healthz/ready', readyRoute(context)]])),
       close,
     };
@@ -67,6 +69,16 @@ const readyRoute = (context: AdminContext): AdminRoute => ({
   handle: () => ready(context),
 });
 
+/** Where Istio's agent tells it: https://istio.io/latest/docs/ops/configuration/mesh/app-health-check/ */
+const appReady = (why: () => string | null): AdminRoute => ({
+  method: 'GET',
+  help: '200 when the app is ready',
+  handle: () => {
+    const problem = why();
+    return problem === null ? text('ready\n') : text(`${problem}\n`, 500);
+  },
+});
+
 function metricsRoutes(context: AdminContext): ReadonlyMap<string, AdminRoute> {
   const metrics: AdminRoute = {
     method: 'GET',
@@ -79,7 +91,10 @@ function metricsRoutes(context: AdminContext): ReadonlyMap<string, AdminRoute> {
   ]);
 }
 
-function mergedRoutes(context: AdminContext, appMetrics: string | null): ReadonlyMap<string, AdminRoute> {
+function mergedRoutes(
+  context: AdminContext,
+  { appMetrics, app: application }: Pick<AdminOptions, 'app' | 'appMetrics'>,
+): ReadonlyMap<string, AdminRoute> {
   const { exposition } = context;
   const app = createAppMetrics(appMetrics, exposition);
   const merged: AdminRoute = {
@@ -92,9 +107,12 @@ function mergedRoutes(context: AdminContext, appMetrics: string | null): Readonl
       return { status: 200, body: mergedPages(exposition, metrics), type: CONTENT_TYPES.text };
     },
   };
-  return new Map([
+  const routes = new Map([
     ['/stats/prometheus', merged],
     ['/metrics', merged],
     ['/healthz/ready', readyRoute(context)],
   ]);
+  if (application !== null && application !== undefined)
+    routes.set(`/app-health/${application.name}/readyz`, appReady(application.why));
+  return routes;
 }

@@ -28,6 +28,8 @@ export type Report = Readonly<Record<string, unknown>>;
 export class ControlApiSource implements Source {
   /** Told who looks at single requests, whenever that changes; nobody does when the stream has broken off. */
   onTaps: (taps: readonly unknown[]) => void = () => undefined;
+  /** Awaited each time before the stream is opened: what the control API must know by then. Must not reject. */
+  beforeStream: () => Promise<void> = () => Promise.resolve();
   readonly #url: string;
   readonly #proxy: string;
   readonly #log: SourceLog;
@@ -109,6 +111,7 @@ export class ControlApiSource implements Source {
 
   async #connect(): Promise<void> {
     try {
+      await this.beforeStream();
       const answer = await this.#ask(`config?proxy=${this.#proxy}`);
       if (answer.statusCode !== 200)
         throw new Error(`it answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 200)}`);

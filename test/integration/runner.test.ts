@@ -88,7 +88,7 @@ test('a Pod is an application behind its sidecar, reached through another sideca
 test('a command in a Pod calls out through its sidecar', async () => {
   const [caller] = ready('caller');
   const script = "process.stdout.write([process.env.http_proxy, process.env.POD_NAME].join(' '))";
-  const running = runner.pods.exec('default', caller!.metadata.name, 'main', [process.execPath, '-e', script])!;
+  const running = (await runner.pods.exec('default', caller!.metadata.name, 'main', [process.execPath, '-e', script]))!;
   expect([await text(running.stdout), await running.done]).toEqual([
     `http://${caller!.status!.podIP}:15001 ${caller!.metadata.name}`,
     0,
