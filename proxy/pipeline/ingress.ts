@@ -121,7 +121,9 @@ export class Ingress {
       return this.#choose(listener, ports, connection, held, null);
     // A turn of the event loop later: the connection's other end, should it be one of ours, is known by then.
     setImmediate(() => {
-      if (!this.#env.ownPorts.has(connection.remotePort)) return this.#choose(listener, ports, connection, held, null);
+      const { remotePort, localAddress, localPort } = connection;
+      if (!this.#env.ownPorts.has(remotePort, localAddress, localPort))
+        return this.#choose(listener, ports, connection, held, null);
       const { direction } = ports;
       serveTcp(this.#env, { direction, port: NOWHERE, rule: null, refused: OWN }, connection, held);
     });

@@ -252,10 +252,10 @@ class Attempt {
 }
 
 function countPort(ports: OwnPorts, socket: Socket): void {
-  const { localPort } = socket;
-  if (localPort === undefined) return;
-  ports.opened(localPort);
-  socket.once('close', () => ports.closed(localPort));
+  const { localPort, remoteAddress, remotePort } = socket;
+  if (localPort === undefined || remoteAddress === undefined || remotePort === undefined) return;
+  ports.opened(localPort, remoteAddress, remotePort);
+  socket.once('close', () => ports.closed(localPort, remoteAddress, remotePort));
 }
 
 const onTimeout = (attempt: Attempt): void => attempt.fail('connection timeout', true);

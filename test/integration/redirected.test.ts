@@ -182,7 +182,14 @@ describe('a redirected connection', () => {
     await using far = await named('far');
     // The far end is the proxy itself, under an address it does not know as its own: what it connects to comes back to it.
     const listener = { address: '::ffff:127.0.0.1' };
-    await using proxy = await start(DB, { 3306: port({ rules: [rule('back')] }) }, { back: far.port }, { listener });
+    let back: Going | null = null;
+    const redirect = (): Going => {
+      const to = back ?? DB;
+      back = { address: '127.0.0.1', port: proxy.port };
+      return to;
+    };
+    const ports = { 3306: port({ rules: [rule('back')] }) };
+    await using proxy = await start(DB, ports, { back: far.port }, { listener, redirect });
     await proxy.apply({}, { endpoints: { back: [endpoint(proxy.port)] }, workloads: {} });
     assert.equal((await exchange(proxy.port, 'x')).ended, 'reset');
     const lines = await proxy.log();
