@@ -35,5 +35,5 @@ USER node
 ENTRYPOINT ["/lateen/lateen"]
 CMD ["--help"]
 # By default of a proxy: it has its configuration, and listens. Others say their own (docker-compose.yml).
-HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=10s --timeout=3s --start-period=20s --retries=3 \
   CMD ["sh", "-c", "curl -fsS -o /dev/null --max-time 2 \"${HEALTH_URL:-http://127.0.0.1:15000/ready}\""]

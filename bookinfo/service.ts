@@ -53,6 +53,9 @@ export type Service = AsyncDisposable & {
   close(graceMs?: number): Promise<void>;
 };
 
+/** What probes and Prometheus ask for. */
+const QUIET: ReadonlySet<string> = new Set(['/health', '/metrics']);
+
 export class BodyTooLarge extends Error {}
 
 const MAX_BODY_BYTES = 64 * 1024;
@@ -143,6 +146,8 @@ async function serve(
     error ??= cause; // the client went away: only the log hears of it
     response.destroy();
   }
+  // They come every few seconds; that all is well says nothing.
+  if (QUIET.has(target?.path ?? '') && reply.status === 200 && error === undefined) return;
   options.log(
     JSON.stringify({
       time: new Date().toISOString(),

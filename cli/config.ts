@@ -1,11 +1,12 @@
-/** `lateen config`: what one proxy runs with, asked of the proxy itself. */
+/** `lateen config`: what one proxy runs with, asked of it through the control API, or directly. */
 import { Command, Option } from 'commander';
 import { suggest } from '#proxy/core/suggest.ts';
+import type { ProxyState } from '#control-api/proxies.ts';
 import type { Cluster } from '#proxy/snapshot/cluster.ts';
 import type { Endpoint } from '#proxy/snapshot/endpoints.ts';
 import type { Listener } from '#proxy/snapshot/listener.ts';
 import type { RouteTable } from '#proxy/snapshot/route.ts';
-import { withApi, type ApiFlags } from './api.ts';
+import { Api, withApi, type ApiFlags } from './api.ts';
 import { CliError } from './cli-error.ts';
 import { port } from './flags.ts';
 import { columns, structured, withOutput, type OutputFlags } from './output.ts';
@@ -13,7 +14,7 @@ import { proxiesOf } from './status.ts';
 import { routeRows } from './route-rows.ts';
 import { ruleRows } from './rule-rows.ts';
 
-type Flags = ApiFlags & OutputFlags & { readonly adminPort: number; readonly admin?: string };
+type Flags = ApiFlags & OutputFlags & { readonly adminPort?: number; readonly admin?: string };
 
 type Dump = {
   readonly version: string | null;
@@ -30,8 +31,13 @@ export const command = (): Command =>
     .description('Shows what one proxy runs with: lateen config productpage-v1 routes')
     .argument('<proxy>', 'pod, deployment or POD.NAMESPACE, as lateen status shows them')
     .argument('[part]', PARTS.join(', '), 'all')
-    .addOption(new Option('--admin-port <port>', 'admin port of the proxy').argParser(port).default(15000))
-    .option('--admin <url>', 'where its admin page is, instead of asking the control API')
+    .addOption(
+      new Option(
+        '--admin-port <port>',
+        'ask the proxy itself, on this port of its address (its own is 15000)',
+      ).argParser(port),
+    )
+    .option('--admin <url>', 'ask the proxy itself, at this URL of its admin port')
     .action(async (proxy: string, part: string, flags: Flags) => {
       if (!PARTS.includes(part as (typeof PARTS)[number])) {
         const guess = suggest(part, PARTS);
@@ -40,7 +46,7 @@ export const command = (): Command =>
           exitCode: 2,
         });
       }
-      const dump = await dumpOf(flags.admin ?? (await adminOf(proxy, flags)));
+      const dump = await dumpOf(proxy, flags);
       if (flags.output === 'json' || flags.output === 'yaml') {
         process.stdout.write(
           structured(part === 'all' ? dump : dump[part === 'routes' ? 'tables' : (part as 'listeners')], flags.output),
@@ -56,23 +62,39 @@ export const command = (): Command =>
       }
     });
 
-async function adminOf(name: string, flags: Flags): Promise<string> {
+async function dumpOf(name: string, flags: Flags): Promise<Dump> {
+  if (flags.admin !== undefined) return directDump(flags.admin.replace(/\/+$/, ''));
+  const { proxy, ip = '' } = await proxyOf(name, flags);
+  if (flags.adminPort === undefined) {
+    const dump = await new Api(flags.server).find<Dump>(
+      `/lateen/v1/proxies/${encodeURIComponent(proxy)}/admin/config_dump`,
+    );
+    if (dump === null)
+      throw new CliError(`proxy ${proxy} has just gone.`, { hint: 'lateen status lists the proxies.' });
+    return dump;
+  }
+  if (ip === '') throw new CliError(`proxy ${proxy} has not said yet where it is.`);
+  return directDump(`http://${ip}:${flags.adminPort}`);
+}
+
+/** Throws CliError. Of several, one that can be asked. */
+async function proxyOf(name: string, flags: Flags): Promise<ProxyState> {
   const proxies = await proxiesOf(flags.server);
-  const found =
-    proxies.find((p) => p.proxy === name || p.proxy === `${name}.${flags.namespace}`) ??
-    proxies.find((p) => p.workload === name || p.proxy.startsWith(`${name}-`));
-  if (found?.ip !== undefined && found.ip !== '') return `http://${found.ip}:${flags.adminPort}`;
+  const here = proxies.filter(({ sync }) => sync !== 'DISCONNECTED');
+  const exact = proxies.find((p) => p.proxy === name || p.proxy === `${name}.${flags.namespace}`);
+  const isOne = (p: ProxyState): boolean => p.workload === name || p.proxy.startsWith(`${name}-`);
+  const found = exact ?? here.find(isOne) ?? proxies.find(isOne);
+  if (found !== undefined) return found;
   const guess = suggest(
     name,
     proxies.flatMap((p) => [p.proxy, p.workload ?? '']),
   );
-  throw new CliError(
-    found === undefined ? `no proxy "${name}" is connected.` : `proxy ${found.proxy} has not said yet where it is.`,
-    { hint: guess === null ? 'lateen status lists the proxies.' : `Did you mean ${guess}?` },
-  );
+  throw new CliError(`no proxy "${name}" is connected.`, {
+    hint: guess === null ? 'lateen status lists the proxies.' : `Did you mean ${guess}?`,
+  });
 }
 
-async function dumpOf(admin: string): Promise<Dump> {
+async function directDump(admin: string): Promise<Dump> {
   const response = await fetch(`${admin}/config_dump`, { signal: AbortSignal.timeout(10_000) }).catch(
     (error: unknown) => {
       throw new CliError(

@@ -6,7 +6,7 @@ import { CliError } from './cli-error.ts';
 import type { Given, SettingName } from './iptables-settings.ts';
 
 /** https://istio.io/latest/docs/reference/config/annotations/ */
-const ANNOTATIONS: Readonly<Record<string, SettingName>> = {
+export const ANNOTATIONS: Readonly<Record<string, SettingName>> = {
   'sidecar.istio.io/interceptionMode': 'mode',
   'traffic.sidecar.istio.io/includeInboundPorts': 'inboundPorts',
   'traffic.sidecar.istio.io/excludeInboundPorts': 'excludedInboundPorts',

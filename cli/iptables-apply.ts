@@ -122,7 +122,7 @@ function demandPrivilege(): void {
   throw new CliError(
     'this needs CAP_NET_ADMIN (capabilities(7)) in the network namespace whose connections are to be redirected.',
     {
-      hint: 'Run it as root; in a pod, from an init container with securityContext.capabilities.add: [NET_ADMIN, NET_RAW]. --dry-run needs nothing.',
+      hint: 'Run it as root; in a pod, from an init container with securityContext.capabilities.add: [NET_ADMIN, NET_RAW]; in docker compose, with cap_add: [NET_ADMIN, NET_RAW]. --dry-run needs nothing.',
       exitCode: NOT_PERMITTED,
     },
   );

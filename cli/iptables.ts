@@ -10,7 +10,7 @@ import { settingsOf, type Given, type SettingName } from './iptables-settings.ts
 import { restoreText } from './iptables-state.ts';
 
 /** Names and defaults are istio-iptables' own, with what Istio's injector gives it. */
-const OPTIONS: Readonly<Record<SettingName, readonly [flag: string, what: string, byDefault: string]>> = {
+export const OPTIONS: Readonly<Record<SettingName, readonly [flag: string, what: string, byDefault: string]>> = {
   outboundPort: ['-p, --envoy-port <port>', 'port of the proxy that takes what goes out', '15001'],
   inboundPort: ['-z, --inbound-capture-port <port>', 'port of the proxy that takes what comes in', '15006'],
   uids: ['-u, --proxy-uid <ids>', 'users whose connections are not redirected: the proxy', '1337'],

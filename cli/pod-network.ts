@@ -29,7 +29,9 @@ export async function joinPod(verb: string, file: string | undefined): Promise<v
   if (file === undefined || file === '' || !MEMBERS.has(verb)) return;
   const network: PodNetwork = { set: () => textOf(file), own: () => readlinkSync('/proc/self/ns/net') };
   await joined(network, () =>
-    say(`waits for ${file}: nobody has set the redirect rules of this network yet. Does the container that holds it run?`),
+    say(
+      `waits for ${file}: nobody has set the redirect rules of this network yet. Does the container that holds it run?`,
+    ),
   );
   watch(network, () => {
     say('the pod has another network, which this process is no part of; it ends, to be started in that one');

@@ -53,6 +53,14 @@ export const VERBS = {
   },
   gateway: { summary: 'run one gateway proxy', load: () => import('./gateway.ts') },
   control: { summary: 'run the control API alone', load: () => import('./control.ts') },
+  roll: {
+    summary: 'replace the containers of pods in docker compose, one by one',
+    load: () => import('./roll.ts'),
+  },
+  compose: {
+    summary: 'print pods for docker compose, out of Deployments',
+    load: () => import('./compose.ts'),
+  },
   bookinfo: { summary: 'run one service of the BookInfo sample', load: () => import('./bookinfo.ts') },
   version: { summary: 'show the version of this program and of the control API', load: () => import('./version.ts') },
 } satisfies Record<string, Verb>;

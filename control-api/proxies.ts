@@ -119,6 +119,14 @@ export class Proxies {
     for (const { sink } of this.#proxies.values()) sink?.write(text);
   }
 
+  /** Such a line to one of them: has it gone out, and if not, why? */
+  send(id: string, text: string): 'sent' | 'disconnected' | 'unknown' {
+    const proxy = this.#proxies.get(id);
+    if (proxy === undefined) return 'unknown';
+    proxy.sink?.write(text);
+    return proxy.sink === null ? 'disconnected' : 'sent';
+  }
+
   isConnected(id: string): boolean {
     const sink = this.#proxies.get(id)?.sink ?? null;
     return sink !== null;

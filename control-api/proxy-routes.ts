@@ -1,19 +1,27 @@
 /** The proxies' part of the server's table: their stream, their reports, and the list of them. */
 import type { FastifyRequest } from 'fastify';
+import type { Asks } from './asks.ts';
 import { badRequest } from './kube/status-error.ts';
 import { readReport } from './proxy-report.ts';
 import type { Proxies } from './proxies.ts';
 import { bytesOf, type Route } from './route.ts';
 import { sendStream } from './stream.ts';
 
-export function proxyRoutes(proxies: Proxies): readonly Route[] {
+export function proxyRoutes(proxies: Proxies, asks: Asks): readonly Route[] {
   return [
     {
       method: 'GET',
       path: '/lateen/v1/config',
       handler: (request, reply) => {
         const id = checkedProxy((request.query as { proxy?: unknown }).proxy);
-        sendStream(reply, 'application/x-ndjson', (sink) => proxies.connect(id, sink));
+        sendStream(reply, 'application/x-ndjson', (sink) => {
+          const end = proxies.connect(id, sink);
+          return () => {
+            end();
+            // Unless a newer stream of it has taken over.
+            if (!proxies.isConnected(id)) asks.lost(id);
+          };
+        });
       },
     },
     {

@@ -5,6 +5,8 @@ import type { Problem } from '#proxy/istio/problem.ts';
 import type { Resource, ResourceSet } from '#proxy/istio/resource.ts';
 import { createAdmit } from './admit.ts';
 import { createApiMetrics } from './api-metrics.ts';
+import { answerRoutes, askRoutes } from './ask-routes.ts';
+import { Asks } from './asks.ts';
 import { discoveryRoutes } from './discovery-targets.ts';
 import { refusal } from './guard.ts';
 import { kubeRoutes } from './kube/routes.ts';
@@ -73,6 +75,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   const stopSeeding = seed(store);
   const proxies = new Proxies(store);
   const taps = new TapHub(proxies);
+  const asks = new Asks(proxies);
   proxies.greeting = () => taps.greeting();
   const problems = options.problems ?? (() => []);
   const metrics = createApiMetrics({ version: options.version, proxies, revision: () => store.revision, problems });
@@ -99,7 +102,8 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
       analyze: options.analyze,
       problems,
     }),
-    ...proxyRoutes(proxies),
+    ...proxyRoutes(proxies, asks),
+    ...askRoutes(asks),
     ...tapRoutes(taps),
     ...discoveryRoutes(store, proxies),
     ...(members === undefined ? [] : memberRoutes(members)),
@@ -109,6 +113,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     app.route({ method: method as string, url: path, handler: async (request, reply) => handler(request, reply) });
   }
   for (const part of options.parts ?? []) await app.register(async (inner) => part(readingJson(inner)));
+  await app.register(async (inner) => answerRoutes(inner, asks));
   const endSessions = serveUpgrades(app.server, context, options.allowHosts ?? []);
   const url = await app.listen({ host: options.host, port: options.port });
   log.info({ url }, 'control API listens');
@@ -119,6 +124,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     async close() {
       // Before the streams end: nobody has left because this server does.
       members?.close();
+      asks.close();
       taps.close();
       proxies.close();
       metrics.close();

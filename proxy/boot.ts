@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import pino, { type Logger } from 'pino';
 import { startAdmin, type AdminServers, type Bind } from './admin/admin.ts';
 import type { AdminContext, LogLevel } from './admin/context.ts';
+import { answerAsks } from './asked-pages.ts';
 import { DEFAULT_NAMESPACE } from './compile/defaults.ts';
 import { describeDiff, diffSnapshots } from './compile/diff.ts';
 import { SeriesReader } from './core/series-reader.ts';
@@ -184,6 +185,8 @@ class Main implements Proxy {
     if (handover !== null) await this.#meet(handover);
     const bind = (port: number, host = node.ip): Bind | null => (port === 0 ? null : { host, port });
     await this.#startDns();
+    const context = this.#context();
+    if (this.#control !== null) answerAsks(this.#control, context);
     this.#source.start((update) => this.#applier.onUpdate(update));
     if (this.#control !== null) this.#restore = setTimeout(() => this.#restoreLastGood(), RESTORE_AFTER_MS);
     process.on('SIGUSR1', this.#reopen);
@@ -201,7 +204,7 @@ class Main implements Proxy {
         app: this.#registration?.app ?? null,
         shared: handover !== null,
       },
-      this.#context(),
+      context,
     );
     this.#registration?.start();
     if (succeeds) void this.ready.then(() => this.#succeed());
@@ -307,6 +310,10 @@ class Main implements Proxy {
   #restoreLastGood(): void {
     if (this.#applier.restore())
       this.#log.warn('the control API does not answer; running on the configuration of the last run');
+    else if (this.#control?.problem != null)
+      this.#log.warn(
+        `${this.#control.problem}; nothing is served until it answers, as no last run has left a configuration`,
+      );
   }
 
   #onApplied(version: string): void {

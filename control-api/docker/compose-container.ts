@@ -44,7 +44,9 @@ export async function containerOfPod(
       .sort((a, b) => Number(a.Labels[NUMBER]) - Number(b.Labels[NUMBER]));
     if (first !== undefined) return { id: first.Id, service };
   }
-  const known = [...new Set(candidates.map(({ Labels }) => Labels[SERVICE]))].sort().join(', ');
+  const known = [...new Set(candidates.map(({ Labels }) => Labels[SERVICE] ?? ''))]
+    .sort((a, b) => (a < b ? -1 : 1))
+    .join(', ');
   throw badRequest(
     `container "${container}" of pod "${pod}": docker compose project ${name} has no container of a service ${services.join(' or ')}; ` +
       (known === '' ? 'it has no containers' : `it has ${known}`),

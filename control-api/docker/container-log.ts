@@ -17,8 +17,10 @@ export async function containerLog(
       `Docker keeps one log of service ${service} over all its restarts: leave out --previous (-p), and see the lines before the last start`,
     );
   const text = (await hasTerminal(engine, id)) ? new PassThrough() : framesToText();
-  const path = (wanted: Record<string, string>): string =>
-    `/containers/${id}/logs?${new URLSearchParams({ stdout: '1', stderr: '1', timestamps: timestamps ? '1' : '0', ...wanted })}`;
+  const path = (wanted: Record<string, string>): string => {
+    const query = new URLSearchParams({ stdout: '1', stderr: '1', timestamps: timestamps ? '1' : '0', ...wanted });
+    return `/containers/${id}/logs?${query.toString()}`;
+  };
   const tail = tailLines === null ? 'all' : String(tailLines);
   if (follow) {
     // Docker 20.10 sends the head of its answer with the first line, which may be long in coming. What it would refuse is asked before.

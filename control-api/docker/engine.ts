@@ -24,6 +24,7 @@ type Sending = {
 
 export class Engine {
   readonly #path: string;
+  #agreed: string | null = null;
 
   /** `path`: of the socket. */
   constructor(path: string) {
@@ -62,8 +63,12 @@ export class Engine {
     return first;
   }
 
-  /** Asked each time: the daemon may have been replaced by a newer one. */
+  /** Asked once, until Docker says that it does not know it: a newer daemon may have taken the place of the one that was asked. */
   async #version(): Promise<string> {
+    return (this.#agreed ??= await this.#agree());
+  }
+
+  async #agree(): Promise<string> {
     const said = (await this.#json(await this.#answer(this.#send('GET', '/version')))) as {
       readonly ApiVersion?: unknown;
       readonly MinAPIVersion?: unknown;
@@ -134,6 +139,7 @@ export class Engine {
 
   /** What Docker says itself is the most exact: of a container that is not running, for example. */
   async #refused(answer: IncomingMessage): Promise<StatusError> {
+    if (answer.statusCode === 400) this.#agreed = null;
     const text = await this.#text(answer);
     const said = /"message":\s*("(?:[^"\\]|\\.)*")/.exec(text)?.[1];
     const why = said === undefined ? `answered with status ${answer.statusCode}` : `says: ${JSON.parse(said)}`;

@@ -110,15 +110,9 @@ export async function fakeEngine(options: FakeOptions): Promise<FakeEngine> {
   });
 
   async function begin(request: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    // The request's body comes before whatever the command is sent.
-    const length = Number(request.headers['content-length']);
-    let read = head;
-    while (read.length < length) {
-      const chunk = await new Promise<Buffer>((resolve) => void socket.once('data', resolve));
-      socket.pause();
-      read = Buffer.concat([read, chunk]);
-    }
-    if (read.length > length) socket.unshift(read.subarray(length));
+    // Node gives the body as that of a request without upgrade, and what comes after it as `head`.
+    await request.toArray();
+    if (head.length > 0) socket.unshift(head);
     const type = 'Content-Type: application/vnd.docker.raw-stream\r\nConnection: Upgrade\r\nUpgrade: tcp';
     socket.write(`HTTP/1.1 101 UPGRADED\r\n${type}\r\n\r\n`);
     options.exec!(socket, commands[Number(/exec\/(\d+)\//.exec(request.url!)![1])]!);

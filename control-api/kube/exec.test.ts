@@ -4,6 +4,7 @@ import { WebSocket } from 'ws';
 import type { PodRuntime } from '../pod-runtime.ts';
 import type { ControlApi } from '../server.ts';
 import { call, PODS, start, stopAll } from '../server.kit.ts';
+import { unavailable } from './status-error.ts';
 
 afterEach(stopAll);
 
@@ -63,6 +64,60 @@ describe('logs and exec', () => {
       });
     });
   }
+
+  test('a command that cannot be started: why is told on the connection, as kubectl shows it', async () => {
+    for (const [exec_, says] of [
+      [async () => null, /container "app" of pod "p" is not running/],
+      [async () => Promise.reject(unavailable('Docker says: no')), /^Docker says: no$/],
+      [async () => Promise.reject(new Error('secret')), /^an internal error occurred/],
+    ] as const) {
+      const api = await start({ runtime: { ...runtime, exec: exec_ } });
+      await call(api, 'POST', PODS, pod);
+      const channels = await exec(api, 'container=app&command=ls&stdout=true', 'v5.channel.k8s.io', []);
+      const { status, message } = JSON.parse(channels.get(3)!) as { status: string; message: string };
+      expect([status, message]).toEqual(['Failure', expect.stringMatching(says)]);
+    }
+  });
+
+  test('a command that starts after its client has gone is ended', async () => {
+    const [asked, started, killed] = [
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<void>(),
+      Promise.withResolvers<void>(),
+    ];
+    const api = await start({
+      runtime: {
+        ...runtime,
+        async exec(...about) {
+          asked.resolve();
+          await started.promise;
+          return { ...(await runtime.exec(...about))!, kill: killed.resolve };
+        },
+      },
+    });
+    await call(api, 'POST', PODS, pod);
+    const socket = new WebSocket(`${api.url.replace('http', 'ws')}${PODS}/p/exec?container=app&command=cat`, [
+      'v5.channel.k8s.io',
+    ]);
+    socket.on('error', () => {});
+    await asked.promise;
+    const gone = new Promise<void>((resolve) => void socket.once('close', () => resolve()));
+    socket.terminate();
+    await gone;
+    started.resolve();
+    await killed.promise;
+  });
+
+  test('the end of the server waits for no command to start', async () => {
+    const asked = Promise.withResolvers<void>();
+    const never = (): Promise<null> => (asked.resolve(), new Promise(() => {}));
+    const api = await start({ runtime: { ...runtime, exec: never } });
+    await call(api, 'POST', PODS, pod);
+    const ended = exec(api, 'container=app&command=ls', 'v5.channel.k8s.io', []).catch(String);
+    await asked.promise;
+    await api.close();
+    expect(await ended).toMatch(/socket hang up|ECONNRESET/);
+  });
 
   test('the client can end the input of a command (v5)', async () => {
     const api = await start({ runtime });

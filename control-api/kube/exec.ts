@@ -5,7 +5,7 @@ import { elsewhere, isRegistered } from '../registered-pod.ts';
 import type { Call, KubeContext } from './call.ts';
 import { containerOf } from './container.ts';
 import { runs } from './runs.ts';
-import { badRequest, unavailable } from './status-error.ts';
+import { badRequest, unavailable, type StatusError } from './status-error.ts';
 import { existing } from './verbs.ts';
 
 /** First byte of each message (k8s.io/apimachinery, util/remotecommand). */
@@ -42,6 +42,13 @@ export function exec({ store, runtime }: KubeContext, call: Call): () => Promise
     if (started === null) throw badRequest(`container "${container}" of pod "${target.name}" is not running`);
     return started;
   };
+}
+
+/** Tells a client whose connection stands already why there is no command. */
+export function fail(socket: WebSocket, error: StatusError): void {
+  socket.on('error', () => {});
+  send(socket, ERROR, Buffer.from(JSON.stringify(error.status())));
+  socket.close(1000);
 }
 
 /** Carries bytes between the command and the client until the command ends or the client goes away. */

@@ -5,7 +5,7 @@ import { WebSocketServer } from 'ws';
 import { refusal } from '../guard.ts';
 import type { Call, KubeContext } from './call.ts';
 import { targetOf } from './catalogue.ts';
-import { carry, exec, PROTOCOLS } from './exec.ts';
+import { carry, exec, fail, PROTOCOLS } from './exec.ts';
 import { badRequest, internal, noSuchPath, StatusError } from './status-error.ts';
 
 const MAX_MESSAGE = 1024 * 1024;
@@ -17,6 +17,8 @@ export function serveUpgrades(server: Server, context: KubeContext, allowHosts: 
     maxPayload: MAX_MESSAGE,
     handleProtocols: (offered) => PROTOCOLS.find((protocol) => offered.has(protocol)) ?? false,
   });
+  /** Their command has yet to start. */
+  const waiting = new Set<Duplex>();
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => socket.destroy());
     begin(request, socket, head).catch((error: unknown) =>
@@ -31,13 +33,19 @@ export function serveUpgrades(server: Server, context: KubeContext, allowHosts: 
     // First what is wrong with the request itself: of two errors, kubectl shows the one of its second try, over SPDY.
     const start = exec(context, call);
     checkProtocol(request);
-    const command = await start();
-    if (socket.destroyed) return command.kill();
+    waiting.add(socket);
+    const command = await start().catch((error: unknown) => (error instanceof StatusError ? error : internal()));
+    waiting.delete(socket);
+    if (socket.destroyed) return command instanceof StatusError ? undefined : command.kill();
+    if (command instanceof StatusError)
+      // Over the WebSocket: without one, kubectl would try once more over SPDY, and show what is wrong with that.
+      return sockets.handleUpgrade(request, socket, head, (client) => fail(client, command));
     socket.once('close', () => command.kill());
     sockets.handleUpgrade(request, socket, head, (client) => carry(client, command, call.query));
   }
 
   return () => {
+    for (const socket of waiting) socket.destroy();
     for (const client of sockets.clients) client.terminate();
     sockets.close();
   };

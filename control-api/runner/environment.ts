@@ -84,10 +84,14 @@ function allOf(
   { name, optional = false }: SourceRef,
 ): Readonly<Record<string, string>> {
   const source = store.get(kind, pod.metadata.namespace, name);
-  if (source !== undefined) return kind === 'Secret' ? secretData(source) : texts(source['data']);
+  if (source !== undefined) return sourceData(kind, source);
   if (optional) return {};
   throw new MissingConfigError(`${kind.toLowerCase()} "${name}" not found`);
 }
+
+/** What a Secret or a ConfigMap holds, as text. */
+export const sourceData = (kind: 'Secret' | 'ConfigMap', source: Resource): Readonly<Record<string, string>> =>
+  kind === 'Secret' ? secretData(source) : texts(source['data']);
 
 function secretData(secret: Resource): Record<string, string> {
   const decoded = Object.entries(texts(secret['data'])).map(([key, value]) => [

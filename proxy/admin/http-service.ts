@@ -118,17 +118,27 @@ async function answerOf(
   if (loopbackOnly && !isLoopbackName(request.headers.host ?? '')) {
     return text('the Host header must name the loopback interface (localhost, 127.0.0.1, ::1)\n', 403);
   }
-  const url = URL.parse(request.url ?? '', 'http://admin');
+  const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
+  if (method === 'POST' && fromAnotherSite(request)) return text('requests from web pages are refused\n', 403);
+  return pageOf(routes, method, request.url ?? '', request.headers.accept);
+}
+
+/** What one of the routes answers, wherever the question came from. `target`: path and query. Never rejects. */
+export async function pageOf(
+  routes: ServiceOptions['routes'],
+  method: string,
+  target: string,
+  accept?: string,
+): Promise<Answer & { readonly allow?: string }> {
+  const url = URL.parse(target, 'http://admin');
   if (url === null) return text('the request target is not valid\n', 400);
   const route = routes.get(url.pathname);
   if (route === undefined) return text(`no such path; GET /help lists them\n`, 404);
-  const method = request.method === 'HEAD' ? 'GET' : (request.method ?? '');
   if (method !== route.method) {
     return { ...text(`use ${route.method} for ${url.pathname}\n`, 405), allow: route.method };
   }
-  if (method === 'POST' && fromAnotherSite(request)) return text('requests from web pages are refused\n', 403);
   try {
-    return await route.handle({ method, path: url.pathname, query: url.searchParams, accept: request.headers.accept });
+    return await route.handle({ method, path: url.pathname, query: url.searchParams, accept });
   } catch (error) {
     return text(`${error instanceof Error ? error.message : String(error)}\n`, 500);
   }

@@ -113,6 +113,38 @@ describe('the stream of the control API', () => {
     source.close();
   });
 
+  test('may hold what this proxy does not know: it goes on, with the same configuration', async () => {
+    await using api = await fakeApi();
+    const updates = queue<Update>();
+    const source = new ControlApiSource(api.url, 'reviews-1.default', () => undefined);
+    source.start((update) => updates.put(update));
+    const stream = await api.stream();
+    stream.write('{"kind":"set","revision":1,"resources":[]}\n');
+    await updates.take();
+    stream.write('{"kind":"of-next-year","revision":2}\n{"revision":3}\n');
+    stream.write(`${JSON.stringify({ kind: 'change', revision: 4, upserts: [resource('a')], deletes: [] })}\n`);
+    const next = await updates.take();
+    assert.deepEqual([next.revision, next.resources.length], [4, 1]);
+    source.close();
+  });
+
+  test('asks for pages; what is no question is passed over', async () => {
+    await using api = await fakeApi();
+    const asked = queue<readonly [string, string]>();
+    const source = new ControlApiSource(api.url, 'reviews-1.default', () => undefined);
+    source.onAsk = (id, path) => asked.put([id, path]);
+    source.start(() => undefined);
+    const stream = await api.stream();
+    for (const bad of [{}, { id: 1, path: '/' }, { id: '../x', path: '/' }, { id: 'x', path: null }])
+      stream.write(`${JSON.stringify({ kind: 'ask', ...bad })}\n`);
+    stream.write('{"kind":"ask","id":"A-_z9","path":"/ready"}\n');
+    assert.deepEqual(await asked.take(), ['A-_z9', '/ready']);
+    assert.equal(await source.answer('A-_z9', { status: 200, type: 'application/json', body: '{"live":true}' }), true);
+    assert.deepEqual(await api.report(), { live: true });
+    source.close();
+    assert.equal(await source.answer('A-_z9', { status: 200, type: 'text/plain', body: '' }), false);
+  });
+
   test('is told what runs, and told again after an outage', async () => {
     await using api = await fakeApi();
     const source = new ControlApiSource(api.url, 'reviews-1.default', () => undefined);

@@ -1,4 +1,5 @@
 /** Resources from the control API: one long answer of changes. When it breaks off, what is in force stays, and it is asked again. */
+import { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import { keyOf, type Resource } from '../istio/resource.ts';
 import type { Source, SourceLog, Update } from './source.ts';
@@ -13,6 +14,7 @@ type Line =
     }
   /** All taps there are: who looks at single requests. */
   | { readonly kind: 'taps'; readonly taps: readonly unknown[] }
+  | { readonly kind: 'ask'; readonly id: string; readonly path: string }
   | { readonly kind: 'ping' };
 
 /** The server pings every 10 s: silence for longer means that it is gone without a word. */
@@ -22,12 +24,24 @@ const LAST_RETRY_MS = 5000;
 /** One line: the whole set of a very large mesh. */
 const MAX_LINE = 512 * 1024 * 1024;
 
+/** A page on its way takes no longer. */
+const ANSWER_MS = 60_000;
+
+export type AnsweredPage = {
+  readonly status: number;
+  /** Media type */
+  readonly type: string;
+  readonly body: string | AsyncIterable<Uint8Array>;
+};
+
 /** How this proxy reports what it runs. */
 export type Report = Readonly<Record<string, unknown>>;
 
 export class ControlApiSource implements Source {
   /** Told who looks at single requests, whenever that changes; nobody does when the stream has broken off. */
   onTaps: (taps: readonly unknown[]) => void = () => undefined;
+  /** Asked for a page by its path and query; `answer` answers under this id. */
+  onAsk: (id: string, path: string) => void = () => undefined;
   /** Awaited each time before the stream is opened: what the control API must know by then. Must not reject. */
   beforeStream: () => Promise<void> = () => Promise.resolve();
   readonly #url: string;
@@ -42,6 +56,7 @@ export class ControlApiSource implements Source {
   #connected = false;
   #report: Report | null = null;
   #reporting = false;
+  #problem: string | null = null;
 
   /** `proxy`: `<pod>.<namespace>`. */
   constructor(url: string, proxy: string, log: SourceLog) {
@@ -53,6 +68,11 @@ export class ControlApiSource implements Source {
   /** Is its stream open? */
   get connected(): boolean {
     return this.#connected;
+  }
+
+  /** Why its stream is not open, in words; null while it is, and before the first try. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   start(onUpdate: (update: Update) => void): void {
@@ -79,6 +99,22 @@ export class ControlApiSource implements Source {
         method: 'PUT',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
+      });
+      await answer.body.dump();
+      return answer.statusCode < 300;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Answers what `onAsk` was told of. Resolves with whether it has arrived; never rejects. */
+  async answer(id: string, { status, type, body }: AnsweredPage): Promise<boolean> {
+    try {
+      const answer = await this.#ask(`proxies/${this.#proxy}/answers/${id}?status=${status}`, {
+        method: 'PUT',
+        headers: { 'content-type': type },
+        body: typeof body === 'string' ? body : Readable.from(body),
+        signal: AbortSignal.timeout(ANSWER_MS),
       });
       await answer.body.dump();
       return answer.statusCode < 300;
@@ -121,6 +157,7 @@ export class ControlApiSource implements Source {
     } catch (error) {
       if (this.#closed) return;
       this.onTaps([]);
+      this.#problem = `the control API at ${this.#url} does not answer (${(error as Error).message})`;
       if (this.#connected)
         this.#log(
           'warn',
@@ -145,6 +182,7 @@ export class ControlApiSource implements Source {
 
   #onOpen(): void {
     this.#connected = true;
+    this.#problem = null;
     this.#retry = FIRST_RETRY_MS;
     this.#log('info', `connected to the control API at ${this.#url}`);
     if (this.#report !== null) void this.#send();
@@ -170,17 +208,24 @@ export class ControlApiSource implements Source {
     }
   }
 
+  #onAsk({ id, path }: { readonly id: unknown; readonly path: unknown }): void {
+    if (typeof id === 'string' && /^[\w-]{1,64}$/.test(id) && typeof path === 'string') this.onAsk(id, path);
+  }
+
   #onLine(text: string): void {
     if (text === '') return;
     const line = JSON.parse(text) as Line;
-    if (line.kind === 'ping') return;
     if (line.kind === 'taps') return this.onTaps(line.taps);
+    if (line.kind === 'ask') return this.#onAsk(line);
     if (line.kind === 'set') {
       this.#resources.clear();
       for (const r of line.resources) this.#resources.set(keyOf(r), r);
-    } else {
+    } else if (line.kind === 'change') {
       for (const r of line.upserts) this.#resources.set(keyOf(r), r);
       for (const key of line.deletes) this.#resources.delete(key);
+    } else {
+      // A ping, or what a newer control API tells newer proxies.
+      return;
     }
     this.#onUpdate({ resources: [...this.#resources.values()], problems: [], revision: line.revision });
   }

@@ -73,7 +73,7 @@ describe('docker-compose.yml', () => {
     expect(sidecar.environment?.['LATEEN_STATE']).toMatch(new RegExp(`/${name}$`));
     for (const member of [app, sidecar]) {
       expect(member.network_mode).toBe(`service:${name}-pod`);
-      expect(member.depends_on?.[`${name}-pod`]?.condition).toBe('service_healthy');
+      expect(member.depends_on?.[`${name}-pod`]?.condition).toBe('service_started');
       expect(member.environment?.['LATEEN_POD_FILE']).toBe(`/run/lateen/pods/${name}`);
     }
     // So that the sidecar is stopped first, and the application serves until it has drained.
@@ -103,7 +103,8 @@ describe('docker-compose.yml', () => {
   });
 
   test('what .env sets is what holds without it, and nothing is set that nobody reads', () => {
-    const defaults = new Map([...text.matchAll(/\$\{([A-Z_]+)-([^}]*)\}/g)].map(([, name, value]) => [name!, value!]));
+    const files = text + readFileSync('docker-compose.logs.yml', 'utf8');
+    const defaults = new Map([...files.matchAll(/\$\{([A-Z_]+)-([^}]*)\}/g)].map(([, name, value]) => [name!, value!]));
     for (const [name, value] of Object.entries(settings)) {
       if (name.startsWith('COMPOSE_')) continue;
       expect([name, defaults.get(name)]).toEqual([name, value]);
