@@ -47,7 +47,7 @@ function aboutTemplate(before: Deployment | null, after: Deployment): string[] {
   const restart = restartOf(before.spec.template) !== restartOf(after.spec.template);
   return [
     restart
-      ? `${WHO}; nothing restarts ${name} here: use docker compose restart, ${SEE}`
+      ? `${WHO}; nothing restarts ${name} here: ./lateen roll ${name} does, ${SEE}`
       : `${WHO}; the template of ${name} has changed, but nothing starts its pods anew: change docker-compose.yml, ${SEE}`,
   ];
 }

@@ -106,7 +106,7 @@ describe('whoever asks for what nobody does', () => {
     ],
     ['three of which none is there', 0, null, object(3), /reviews has 0 of 3: start 3 with docker compose/],
     ['fewer than there are', 2, object(2), object(0), /reviews has 2 and is to have 0: stop 2 with docker compose/],
-    ['a restart', 1, object(1), object(1, restart), /nothing restarts reviews here: use docker compose restart/],
+    ['a restart', 1, object(1), object(1, restart), /nothing restarts reviews here: .\/lateen roll reviews does/],
     ['another template', 1, object(1), object(1, { spec: {} }), /the template of reviews has changed, but nothing/],
     ['a Pod', 0, null, pod, /nothing starts the Pod a: start a container that registers itself/],
     ['a Job', 0, null, { ...pod, kind: 'Job' }, /nothing starts the Job a/],

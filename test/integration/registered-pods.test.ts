@@ -293,7 +293,7 @@ describe.skipIf(KUBECTL === null)(
       await register(api.url, { ip }, 'reviews-v1-2.default');
       expect((await kubectl(['rollout', 'status', 'deploy/reviews-v1', '--timeout=10s'])).code).toBe(0);
       expect((await kubectl(['rollout', 'restart', 'deploy/reviews-v1'])).err).toMatch(
-        /Warning: .*docker compose restart/,
+        /Warning: .*lateen roll/,
       );
     });
 
