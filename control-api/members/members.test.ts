@@ -213,6 +213,18 @@ describe('a pod that registers', () => {
   });
 });
 
+test('pods that are made anew together may each get the address of another, whose new stream is there already', async () => {
+  const mesh = await reviews();
+  await mesh.members.register(named('other'), said({ ip: '172.20.0.6' }), '172.20.0.6');
+  mesh.connected.add('other.default');
+  await mesh.clock.pass(1000);
+  const startedAt = new Date(mesh.clock.now()).toISOString();
+  await mesh.members.register(named(), said({ ip: '172.20.0.6', startedAt, incarnation: '2-1' }), '172.20.0.6');
+  await mesh.members.register(named('other'), said({ startedAt, incarnation: '2-1' }), IP);
+  await mesh.clock.pass(1);
+  expect([mesh.pod(), mesh.pod('other')].map((pod) => pod?.status?.podIP)).toEqual(['172.20.0.6', IP]);
+});
+
 describe('a registration is refused', () => {
   const cases: readonly [string, (mesh: FakeMesh) => Promise<unknown>, number, RegExp][] = [
     ['from another address', (m) => m.members.register(named(), said(), '172.20.0.9'), 403, /^ip: .*172\.20\.0\.9$/],
@@ -223,8 +235,8 @@ describe('a registration is refused', () => {
       /a newer incarnation \(1767225600000-7\) holds the name/,
     ],
     [
-      'with the address of a pod that is connected',
-      (m) => m.members.register(named('other'), said(), IP),
+      'with the address of a pod that is connected, and has spoken since it started',
+      (m) => m.members.register(named('other'), said({ startedAt: '1970-01-01T00:00:00.000Z' }), IP),
       409,
       /172\.20\.0\.5 is that of pod reviews-v1\.default, which is connected/,
     ],

@@ -160,7 +160,7 @@ export class Members {
   }
 
   /** An address is one pod's. It passes on when whoever had it is gone, as containers' addresses do. */
-  #checkAddress(id: string, { ip }: Member): void {
+  #checkAddress(id: string, { ip, startedAt }: Member): void {
     const { store } = this.#options;
     const other = this.#byIp.get(ip);
     if (other === id) return;
@@ -170,7 +170,11 @@ export class Members {
       if (owner === undefined) return;
       throw conflict(PODS, id, `the address ${ip} is that of pod ${owner.metadata.name}`);
     }
-    if (this.#streams?.isConnected(other) === true)
+    // Of containers that are made anew together each may get the address of another: its stream may be the new one already, or one that
+    // nobody could end. Who has said nothing since this one started has it no more.
+    const { heardAt, lost } = this.#held.get(other)!;
+    const speaks = lost === null && heardAt >= Date.parse(startedAt);
+    if (speaks && this.#streams?.isConnected(other) === true)
       throw conflict(PODS, id, `the address ${ip} is that of pod ${other}, which is connected`);
     this.#drop(other);
   }

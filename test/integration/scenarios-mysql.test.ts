@@ -1,11 +1,13 @@
 /** Part B of the IBM pattern, and I7 of the article: BookInfo's data in a MySQL outside the mesh. The same steps on both databases. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { EgressView } from '#control-api/egress.ts';
+import { reviewers, series, shown, sum, type Shown } from '../kit/book-page.ts';
 import { KUBECTL } from '../kit/kubectl.ts';
 import type { LoadOptions } from '../kit/load.ts';
-import { run, type Mesh } from '../kit/mesh.ts';
+import type { Mesh } from '../kit/mesh.ts';
 import { accepts, DATABASES, type MysqlMesh } from '../kit/mysql-mesh.ts';
 import type { Page } from '../kit/page.ts';
+import { run } from '../kit/steer.ts';
 
 const NO_DETAILS = 'Sorry, product details are currently unavailable for this book.';
 const NO_REVIEWS = 'Be the first one to review this book!';
@@ -338,7 +340,6 @@ for (const [i, database] of DATABASES.entries()) {
 }
 
 type Secret = { readonly data: Readonly<Record<string, string>> };
-type Shown = (readonly [reviewer: string, stars: number])[];
 const BOTH: Shown = [
   ['John Doe', 4],
   ['Jane Smith', 5],
@@ -350,18 +351,6 @@ const isWhole = ({ status, errors, body }: Page): boolean =>
   ['272 pages', 'Simon and Schuster', '0743484886', '978-0743484886', 'John Doe', 'Jane Smith'].every((mark) =>
     body.includes(mark),
   );
-
-const shown = ({ body }: Page): Shown =>
-  [...body.matchAll(/<figure>.*?<figcaption>(.*?)<\/figcaption>(.*?)<\/figure>/gs)].map(([, reviewer, stars]) => [
-    reviewer!,
-    stars!.split('glyphicon glyphicon-star"').length - 1,
-  ]);
-const reviewers = (page: Page): string[] => shown(page).map(([reviewer]) => reviewer);
-
-const series = (text: string, metric: string, label: string): string[] =>
-  text.split('\n').filter((line) => line.startsWith(`${metric}{`) && line.includes(label));
-const sum = (lines: readonly string[]): number =>
-  lines.reduce((total, line) => total + Number(line.slice(line.lastIndexOf(' '))), 0);
 
 /** Vitest's own limit ends it when that never comes. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {

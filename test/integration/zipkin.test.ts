@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { startMesh, type Mesh } from '../kit/mesh.ts';
+import { named, PAGE_TREE, treeOf, type Span } from '../kit/trace-tree.ts';
 import { startOtlpCollector, type OtlpCollector } from '../kit/otlp.ts';
 import { ZIPKIN, startZipkin, type Zipkin } from '../kit/zipkin.ts';
 
 const ADDRESS = '127.64.0.9';
 const TRACE = '463ac35c9f6413ad48485a3953bb6124';
 const CALLER = '0020000000000001';
-/** gateway, productpage, twice to details and reviews, and from there to ratings. */
-const SPANS = 8;
+const SPANS = PAGE_TREE.length;
 
 describe.skipIf(ZIPKIN === null)('one page, in a real Zipkin and in OTLP', () => {
   let zipkin: Zipkin;
@@ -35,16 +35,7 @@ describe.skipIf(ZIPKIN === null)('one page, in a real Zipkin and in OTLP', () =>
 
   test('Zipkin has it as one tree: gateway, productpage, details and reviews, ratings', async () => {
     const spans = await whole(zipkin);
-    assert.deepEqual(
-      treeOf(
-        spans.map(({ id, parentId, kind, localEndpoint }) => ({
-          id,
-          parentId: parentId ?? '',
-          name: `${kind} ${localEndpoint.serviceName}`,
-        })),
-      ),
-      TREE,
-    );
+    assert.deepEqual(treeOf(spans.map(named), CALLER), PAGE_TREE);
     const gateway = spans.find(({ parentId }) => parentId === CALLER)!;
     assert.equal(gateway.tags['http.status_code'], '200');
     assert.equal(gateway.tags['component'], 'proxy');
@@ -71,33 +62,14 @@ describe.skipIf(ZIPKIN === null)('one page, in a real Zipkin and in OTLP', () =>
     await otlp.until({ spans: SPANS });
     const kinds = ['', '', 'SERVER', 'CLIENT'];
     assert.ok(otlp.spans.every(({ traceId }) => traceId === TRACE));
-    const named = otlp.spans.map(({ spanId, parentSpanId, kind, resource }) => ({
+    const nodes = otlp.spans.map(({ spanId, parentSpanId, kind, resource }) => ({
       id: spanId,
       parentId: parentSpanId,
       name: `${kinds[kind]} ${resource['service.name']}`,
     }));
-    assert.deepEqual(treeOf(named), TREE);
+    assert.deepEqual(treeOf(nodes, CALLER), PAGE_TREE);
   });
 });
-
-const TREE = [
-  '  SERVER istio-ingressgateway.istio-system',
-  '    SERVER productpage.default',
-  '      CLIENT productpage.default',
-  '        SERVER details.default',
-  '      CLIENT productpage.default',
-  '        SERVER reviews.default',
-  '          CLIENT reviews.default',
-  '            SERVER ratings.default',
-];
-
-type Span = {
-  readonly id: string;
-  readonly parentId?: string;
-  readonly kind: string;
-  readonly localEndpoint: { readonly serviceName: string };
-  readonly tags: Readonly<Record<string, string>>;
-};
 
 /** The trace, once all of it has come: proxies send after a second, and Zipkin takes it when it likes. */
 async function whole(zipkin: Zipkin): Promise<readonly Span[]> {
@@ -106,14 +78,4 @@ async function whole(zipkin: Zipkin): Promise<readonly Span[]> {
     if (spans !== null && spans.length >= SPANS) return spans;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** One line a span, under the span it belongs to; those of one parent in the order of what is below them. */
-function treeOf(spans: readonly { readonly id: string; readonly parentId: string; readonly name: string }[]): string[] {
-  const under = (parent: string, indent: string): string[][] =>
-    spans
-      .filter(({ parentId }) => parentId === parent)
-      .map(({ id, name }) => [`${indent}${name}`, ...under(id, `${indent}  `).flat()])
-      .sort((a, b) => a.join().localeCompare(b.join()));
-  return under(CALLER, '  ').flat();
 }

@@ -5,7 +5,8 @@ import { Link, type Failure } from '#bookinfo/mysql/link.ts';
 import { BOOKINFO_DB } from '#bookinfo/mysql/schema.ts';
 import { mysqlSettings } from '#bookinfo/mysql/settings.ts';
 import { MARIADB, startMariadb } from './mariadb.ts';
-import { run, startMesh, type Mesh } from './mesh.ts';
+import { startMesh, type Mesh } from './mesh.ts';
+import { run } from './steer.ts';
 
 export type MysqlMesh = AsyncDisposable & {
   readonly mesh: Mesh;
