@@ -168,15 +168,18 @@ export class Registration {
   }
 
   #onRefused({ status, message }: { readonly status: number; readonly message: string }): void {
-    if (status !== this.#refused) this.#options.log('warn', `not registered: ${this.#advice(status)} (${message})`);
+    if (status !== this.#refused)
+      this.#options.log('warn', `not registered: ${this.#advice(status, message)} (${message})`);
     this.#refused = status;
     // The Pod of that name is another's now: not ours to take out.
     if (status === 409) this.#member = false;
   }
 
   /** What is wrong, and what to do. */
-  #advice(status: number): string {
+  #advice(status: number, message: string): string {
     const { node, url } = this.#options;
+    if (status === 409 && message.includes(`the address ${node.ip} `))
+      return `another pod has the address ${node.ip}: this one comes in by itself once that is gone; if both run, --ip is wrong in one`;
     if (status === 409)
       return `another proxy has taken the name ${node.name}: give this one a name of its own with --name`;
     if (status === 403)

@@ -5,6 +5,11 @@ import { mysqlDatabase, type Database } from './database.ts';
 import { BOOKINFO_DB, BOOKINFO_TABLES, ISTIO_DB, ISTIO_TABLES } from './schema.ts';
 import { mysqlSettings } from './settings.ts';
 
+/** ER_ACCESS_DENIED_ERROR (dev.mysql.com, "Server Error Message Reference"). */
+const ACCESS_DENIED = 1045;
+const DENIED =
+  'MYSQL_DB_USER and MYSQL_DB_PASSWORD have to be those that the database was made with: in docker compose, set the old ones, or make it anew (docker compose down -v).\n';
+
 /** A database that has just been started may need so many seconds. */
 const TRIES = 15;
 
@@ -35,6 +40,7 @@ export async function main(env: Env, argv: readonly string[] = [], everyMs = 1_0
       }
       if (result.ok) continue;
       process.stderr.write(`${statement.split('\n')[0]} …: ${result.reason}\n`);
+      if (result.errno === ACCESS_DENIED) process.stderr.write(DENIED);
       return 1;
     }
     process.stdout.write(`${BOOKINFO_DB} has its book and its reviews.\n`);

@@ -26,6 +26,10 @@ export type Watched = {
   drop(id: string): void;
 };
 
+/** Without a word for so long, two of which are due by then, a pod is tried to be reached. */
+export const QUIET_MS = 7000;
+/** Everybody is due within this time. */
+const DUE_MS = 4000;
 /** After so long without a word, a pod is not ready; */
 export const SILENT_MS = 15_000;
 /** and after so long, it is gone. */
@@ -49,7 +53,10 @@ export class Liveness {
   readonly #gate = gate(WIDTH);
   /** Ids that are looked into, each since when. */
   readonly #broken = new Map<string, number>();
+  /** Ids that have said nothing for a while and are being reached for. */
+  readonly #doubted = new Set<string>();
   #sweptAt: number;
+  #cutOff = false;
   #closed = false;
 
   constructor(clock: Clock, reach: Reach, watched: Watched) {
@@ -78,13 +85,36 @@ export class Liveness {
     // This process itself was stopped for a while (a machine that slept): nobody could be heard.
     const stopped = now - this.#sweptAt - SWEEP_MS;
     this.#sweptAt = now;
-    for (const leased of [...this.#watched.all()]) {
-      if (stopped > SWEEP_MS) leased.heardAt += stopped;
-      const silent = now - leased.heardAt;
-      if (silent >= GONE_MS) this.#watched.drop(leased.id);
-      else if (silent >= SILENT_MS && leased.lost === null) this.#watched.lose(leased.id, silence());
-    }
+    const all = [...this.#watched.all()];
+    if (stopped > SWEEP_MS) for (const leased of all) leased.heardAt += stopped;
+    const wasCutOff = this.#cutOff;
+    this.#cutOff = isCutOff(all, now);
+    // Whoever is heard first is not alone: the others are given their time to come back.
+    if (wasCutOff && !this.#cutOff) for (const leased of all) leased.heardAt = now;
+    if (!this.#cutOff) for (const leased of all) this.#judge(leased, now - leased.heardAt);
     this.#clock.after(SWEEP_MS, () => this.#sweep());
+  }
+
+  #judge({ id, lost }: Leased, silent: number): void {
+    if (silent >= GONE_MS) this.#watched.drop(id);
+    else if (lost !== null || silent < QUIET_MS) return;
+    else if (silent >= SILENT_MS) this.#watched.lose(id, silence());
+    else if (!this.#doubted.has(id)) void this.#reachFor(id);
+  }
+
+  /** A network that is gone ends no stream. */
+  async #reachFor(id: string): Promise<void> {
+    this.#doubted.add(id);
+    const leave = await this.#gate.enter();
+    const { ip } = this.#watched.get(id)?.member ?? { ip: '' };
+    const why = ip === '' ? null : await this.#reach(ip, READY_PORT, CONNECT_MS);
+    leave();
+    this.#doubted.delete(id);
+    const leased = this.#watched.get(id);
+    if (this.#closed || why === null || leased === undefined || leased.lost !== null) return;
+    if (this.#clock.now() - leased.heardAt < QUIET_MS) return;
+    const message = `its proxy has said nothing for ${QUIET_MS / 1000} s, and ${ip}:${READY_PORT} cannot be reached: ${why}`;
+    this.#watched.lose(id, { reason: 'Unreachable', message: message.slice(0, 512) });
   }
 
   async #look(id: string): Promise<void> {
@@ -110,6 +140,15 @@ export class Liveness {
     if (this.#closed || leased === undefined || leased.lost !== null || this.#watched.isConnected(id)) return false;
     return leased.heardAt <= (this.#broken.get(id) ?? 0) + AFTERWARDS_MS;
   }
+}
+
+/**
+ * When nobody of several says anything, it is this process that cannot be reached: pods go on serving each other, and must not lose
+ * their endpoints to whoever comes back first (as Kubernetes' node controller stops evicting when no node is ready).
+ */
+function isCutOff(all: readonly Leased[], now: number): boolean {
+  const held = all.filter(({ lost }) => lost === null);
+  return held.length > 1 && held.every(({ heardAt }) => now - heardAt >= DUE_MS);
 }
 
 const silence = (): Lost => ({

@@ -86,6 +86,37 @@ describe('a pod that registers', () => {
     expect(mesh.endpoints()).toEqual([]);
   });
 
+  test('that says nothing for 7 s is reached for: its network may be gone, which ends no stream', async () => {
+    const mesh = await reviews();
+    await mesh.clock.pass(10_000);
+    expect(isReady(mesh.pod()!)).toBe(true);
+    expect(mesh.tried).toContain(`${IP}:15021`);
+    await mesh.members.register(named(), said(), IP);
+    mesh.refused.add(IP);
+    await mesh.clock.pass(6000);
+    expect(isReady(mesh.pod()!)).toBe(true);
+    await mesh.clock.pass(2000);
+    expect(readyOf(mesh)).toMatchObject({ status: 'False', reason: 'Unreachable' });
+  });
+
+  test('stays while nobody at all says anything, and for a while after the first is back', async () => {
+    const mesh = await reviews();
+    const other = said({ ip: '172.20.0.6' });
+    await mesh.members.register(named('reviews-v2'), other, other.ip);
+    mesh.refused.add(IP).add(other.ip);
+    await mesh.clock.pass(60_000);
+    expect(mesh.endpoints()).toEqual([`${IP} ready`, `${other.ip} ready`]);
+    const heard = async (ms: number): Promise<void> => {
+      await mesh.members.register(named('reviews-v2'), other, other.ip);
+      await mesh.clock.pass(ms);
+    };
+    await heard(3000);
+    await heard(3000);
+    expect(mesh.endpoints()).toEqual([`${IP} ready`, `${other.ip} ready`]);
+    await heard(3000);
+    expect(mesh.endpoints()).toEqual([`${IP} not-ready`, `${other.ip} ready`]);
+  });
+
   test('whose stream breaks off and whose port is closed is not ready within a second', async () => {
     const mesh = await reviews();
     mesh.refused.add(IP);
@@ -310,8 +341,12 @@ describe('members.json', () => {
     await next.clock.pass(1);
     expect(next.endpoints()).toEqual([`${IP} ready`, '172.20.0.6 not-ready']);
     next.connected.add(ID);
-    await next.clock.pass(14_000);
+    for (const ms of [3000, 3000, 3000, 3000, 2000]) {
+      await next.members.register(named('reviews-v2'), ill, ill.ip);
+      await next.clock.pass(ms);
+    }
     expect(isReady(next.pod()!)).toBe(true);
+    await next.members.register(named('reviews-v2'), ill, ill.ip);
     await next.clock.pass(2000);
     expect(isReady(next.pod()!)).toBe(false);
     expect(next.errors).toEqual([]);
