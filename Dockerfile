@@ -3,16 +3,15 @@
 #   docker build -t lateen .
 #
 # Nothing in it needs root or write access at run time, but for the redirect rules of a pod (docker/pod.sh).
-ARG NODE_IMAGE=node:26-bookworm-slim
 
 # What it runs with: no development dependencies, and no second Node (an optional dependency of machines without a new one).
-FROM ${NODE_IMAGE} AS dependencies
+FROM node:26-bookworm-slim AS dependencies
 WORKDIR /lateen
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --omit=optional --no-audit --no-fund --loglevel=error \
  && find node_modules -type f \( -name '*.md' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' \) -delete
 
-FROM ${NODE_IMAGE}
+FROM node:26-bookworm-slim
 LABEL org.opencontainers.image.title="lateen" \
       org.opencontainers.image.description="A service mesh whose sidecar is written in TypeScript" \
       org.opencontainers.image.licenses="Apache-2.0"

@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from 'yaml';
 
 type Service = {
   readonly image: string;
-  readonly build?: string;
+  readonly build?: object;
   readonly user?: string;
   readonly read_only?: boolean;
   readonly restart?: string;

@@ -13,7 +13,7 @@ import type { ControlApi } from '#control-api/server.ts';
 import { docker, hasImage } from '../kit/docker.ts';
 
 /** What the image is made from: it is there where the mesh is. */
-const IMAGE = /^ARG NODE_IMAGE=(\S+)/m.exec(readFileSync('Dockerfile', 'utf8'))![1]!;
+const IMAGE = /^FROM (\S+)/m.exec(readFileSync('Dockerfile', 'utf8'))![1]!;
 const why = hasImage(IMAGE) ? null : `no Docker with image ${IMAGE}`;
 const SOCKET = (process.env['DOCKER_HOST'] ?? '').replace(/^unix:\/\//, '') || '/var/run/docker.sock';
 const PROJECT = `lateen-logs-${process.pid}`;
