@@ -14,6 +14,7 @@ RUN npm ci --omit=dev --omit=optional --no-audit --no-fund --loglevel=error \
 FROM node:26-bookworm-slim
 LABEL org.opencontainers.image.title="lateen" \
       org.opencontainers.image.description="A service mesh whose sidecar is written in TypeScript" \
+      org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
 # iptables and ip set the redirect rules of a pod; curl is for health checks, and for whoever looks around in a container.
 RUN apt-get update -qq \
@@ -28,9 +29,9 @@ ENV LATEEN_NODE=/usr/local/bin/node \
     PATH=/lateen:$PATH
 RUN docker/warm.sh \
  && install -d -o 1337 -g 1337 /var/lib/lateen/proxies \
- && install -d -o node -g node /var/lib/lateen/control
+ && install -d -o 1000 -g 1000 /var/lib/lateen/control
 # A sidecar runs as 1337, whom redirection leaves alone; nobody else may.
-USER node
+USER 1000:1000
 ENTRYPOINT ["/lateen/lateen"]
 CMD ["--help"]
 # By default of a proxy: it has its configuration, and listens. Others say their own (docker-compose.yml).

@@ -4,6 +4,10 @@
 # $LATEEN_PODS/$LATEEN_POD names the network whose rules are set: members wait for it, and start anew when it names another.
 set -eu
 file=${LATEEN_PODS:=/run/lateen/pods}/${LATEEN_POD:?names the pod, such as reviews-v1}
+if [ ! -w "$LATEEN_PODS" ]; then
+  echo "lateen: $LATEEN_PODS cannot be written to; mount the volume that members of the pod see it by (docker-compose.yml: pods)" >&2
+  exit 2
+fi
 rm -f "$file"
 lateen iptables "$@"
 readlink /proc/self/ns/net >"$file.new"

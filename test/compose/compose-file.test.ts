@@ -89,6 +89,11 @@ describe('docker-compose.yml', () => {
     expect(service.restart).toMatch(/^(unless-stopped|on-failure)$/);
   });
 
+  test('the image says which version it is', () => {
+    const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+    expect(readFileSync('Dockerfile', 'utf8')).toContain(`org.opencontainers.image.version="${version}"`);
+  });
+
   test('one service builds the image, and is there before all others that use it', () => {
     expect(ours.filter((name) => services[name]!.build !== undefined)).toEqual(['control']);
     const reaches = (name: string): boolean =>
