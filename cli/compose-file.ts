@@ -44,6 +44,9 @@ export const REDIRECT = [
   '--istio-service-exclude-cidr=${EXCLUDE_OUTBOUND_IP_RANGES-}',
 ] as const;
 
+/** On whoever joins a network: it is made anew when the network is, which docker-compose 1.29 does not see to by itself. */
+const LABELS = { 'dev.lateen.redirect': '${INCLUDE_OUTBOUND_IP_RANGES-*} ${EXCLUDE_OUTBOUND_IP_RANGES-}' };
+
 /** The three containers of a pod as docker-compose.yml has them, and one of any other image. cli/compose-pod.test.ts compares the two. */
 export const BASES = {
   pod: {
@@ -61,15 +64,17 @@ export const BASES = {
   bookinfo: {
     ...LATEEN,
     user: '1000:1000',
+    labels: LABELS,
     volumes: ['pods:/run/lateen/pods:ro'],
     stop_grace_period: '20s',
     healthcheck: healthOf(9080),
   },
-  container: { ...ANY, stop_grace_period: '20s' },
+  container: { ...ANY, labels: LABELS, stop_grace_period: '20s' },
   sidecar: {
     ...LATEEN,
     user: '1337:1337',
     command: ['sidecar'],
+    labels: LABELS,
     volumes: ['pods:/run/lateen/pods:ro', 'proxies:/var/lib/lateen/proxies'],
     stop_grace_period: '20s',
   },

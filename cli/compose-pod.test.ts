@@ -68,6 +68,7 @@ containers:
       mem_limit: '128m',
       stop_grace_period: '40s',
       environment: { WHO: 'you', GREETING: 'you pay $$5' },
+      labels: { 'dev.lateen.redirect': '${INCLUDE_OUTBOUND_IP_RANGES-*} ${EXCLUDE_OUTBOUND_IP_RANGES-}' },
       depends_on: { 'shop-pod': { condition: 'service_healthy' } },
     });
     expect(services['shop-sidecar']).toMatchObject({

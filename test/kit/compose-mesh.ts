@@ -80,12 +80,14 @@ export async function composeMesh(
   const dir = await mkdtemp(join(tmpdir(), `${name}-`));
   const file = join(dir, 'override.yml');
   await writeFile(file, JSON.stringify(override));
+  // One without services is of version 1 to docker-compose 1.29, which takes no two versions together.
+  const files = Object.keys(override).length === 0 ? [main] : [main, file];
   const names = ['GATEWAY_PORT', 'GATEWAY_TLS_PORT', 'CONTROL_PORT', 'ZIPKIN_PORT', 'PROMETHEUS_PORT', 'GRAFANA_PORT'];
   const free = await freePorts(names.length);
   const ports = Object.fromEntries(names.map((port, i) => [port, String(free[i])]));
   const settings = { COMPOSE_PROFILES: '', LATEEN_ZIPKIN: '', LATEEN_BIND: '127.0.0.1', ...ports, ...env };
   const project = composeProject(name, {
-    files: [main, file],
+    files,
     env: settings,
     command: [...(composeCommands()[0] ?? []), '--project-directory', ROOT],
   });
@@ -107,7 +109,7 @@ export async function composeMesh(
     ...steered,
     project,
     dir,
-    environment: { ...settings, COMPOSE_PROJECT_NAME: name, COMPOSE_FILE: `${main}:${file}` },
+    environment: { ...settings, COMPOSE_PROJECT_NAME: name, COMPOSE_FILE: files.join(':') },
     zipkin: url('ZIPKIN_PORT'),
     prometheus: url('PROMETHEUS_PORT'),
     compose,
