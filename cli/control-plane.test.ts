@@ -44,6 +44,12 @@ async function takenPort(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
+test('a state directory that cannot be made is named, with what to do', async () => {
+  const file = join(tempDir(), 'file');
+  writeFileSync(file, '');
+  await expect(starting(join(file, 'state'))).rejects.toThrow(/state directory .*file\/state cannot be made .*ENOTDIR/);
+});
+
 describe('control plane', () => {
   test('is fresh until a mesh has begun with its state, however often a start failed', async () => {
     const dir = tempDir();

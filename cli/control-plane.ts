@@ -1,5 +1,5 @@
 /** The control API with everything that belongs to it, as `up` and `control` start it. */
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { ingestFiles, type FileIngest } from '#control-api/ingest/file.ts';
@@ -135,7 +135,7 @@ export function forget(stateDir: string): void {
 /** One mesh for one state directory. A lock whose process has died counts for nothing. */
 function lock(stateDir: string): () => void {
   // Secrets, logs and last configurations are nobody else's on this machine.
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  makeStateDir(stateDir);
   const file = join(stateDir, 'pid');
   const [holder = 0, since] = existsSync(file) ? readFileSync(file, 'utf8').split(' ').map(Number) : [];
   if (holder > 0 && holder !== process.pid && isAlive(holder, since)) {
@@ -145,6 +145,21 @@ function lock(stateDir: string): () => void {
   }
   writeFileSync(file, [process.pid, startOf(process.pid) ?? []].flat().join(' '));
   return () => rmSync(file, { force: true });
+}
+
+/** Throws a CliError where it can be neither made nor written to, as in a container without a volume for it. */
+function makeStateDir(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true, mode: 0o700 });
+    accessSync(dir, constants.W_OK);
+  } catch (error) {
+    throw new CliError(
+      `the state directory ${dir} cannot be made or written to (${(error as NodeJS.ErrnoException).code}).`,
+      {
+        hint: 'Choose another place: --state DIR. In a container, mount a volume there.',
+      },
+    );
+  }
 }
 
 /** `since`: when that process started. Another that has its number by now is not it. */
