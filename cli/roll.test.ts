@@ -14,13 +14,15 @@ let dir: string;
 let server: Server;
 let pods: Fake[];
 let endpoints: readonly string[];
+let rules: object[];
+let routes: object[];
 let said = '';
 
 const podOf = ({ name, app, incarnation, registered = true }: Fake): object => ({
   metadata: {
     name,
     namespace: 'default',
-    labels: { app },
+    labels: { app, version: name.slice(-2) },
     annotations: registered ? { [REGISTERED]: `${incarnation}` } : {},
   },
   status: { conditions: [{ type: 'Ready', status: 'True' }] },
@@ -56,6 +58,8 @@ esac
     { name: 'runner-made', app: 'runner', incarnation: 1, registered: false },
   ];
   endpoints = ['reviews-v1', 'reviews-v2'];
+  rules = [];
+  routes = [];
   said = '';
   server = createServer((request, response) => {
     const name = /\/pods\/([^/]+)$/.exec(request.url ?? '')?.[1];
@@ -72,8 +76,9 @@ esac
         endpoints: endpoints.map((target) => ({ conditions: { ready: true }, targetRef: { name: target } })),
       },
     ];
-    const body =
-      pod !== undefined ? podOf(pod) : { items: request.url?.includes('endpointslices') ? slices : pods.map(podOf) };
+    const plural = /[^/]+$/.exec(request.url ?? '')?.[0];
+    const items = { endpointslices: slices, destinationrules: rules, virtualservices: routes }[plural ?? ''];
+    const body = pod !== undefined ? podOf(pod) : { items: items ?? pods.map(podOf) };
     response.setHeader('content-type', 'application/json');
     response.end(JSON.stringify(body));
   });
@@ -113,6 +118,16 @@ describe('lateen roll', () => {
     await roll('reviews-v2');
     expect(said).toContain('reviews-v2 is the only pod of service reviews that is ready');
     expect(asked()).toHaveLength(3);
+  });
+
+  test('says which subset that rules send to has nobody else meanwhile', async () => {
+    const subset = (version: string): object => ({ name: version, labels: { version } });
+    rules = [{ spec: { host: 'reviews.default.svc.cluster.local', subsets: [subset('v1'), subset('v2')] } }];
+    routes = [{ spec: { http: [{ route: [{ destination: { host: 'reviews', subset: 'v2' } }] }] } }];
+    await roll('reviews');
+    expect(said.split('\n').filter((line) => line.includes('only pod'))).toEqual([
+      'reviews-v2 is the only pod of subset v2 of reviews that is ready: its callers get 503 until it is back',
+    ]);
   });
 
   test.each([

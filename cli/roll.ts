@@ -8,17 +8,11 @@ import { Api, withApi, type ApiFlags } from './api.ts';
 import { CliError } from './cli-error.ts';
 import { compose, composeCommand } from './compose-command.ts';
 import { each } from './flags.ts';
+import { servedAlone } from './served-alone.ts';
 
 type Flags = ApiFlags & { readonly file?: readonly string[]; readonly build?: true };
 type Conditions = readonly { readonly type: string; readonly status: string; readonly message?: string }[];
 type Pod = Resource & { readonly status?: { readonly conditions?: Conditions } };
-type Slice = Resource & {
-  readonly endpoints?: readonly {
-    readonly conditions?: { readonly ready?: boolean };
-    readonly targetRef?: { readonly name?: string };
-  }[];
-};
-
 /** A container may have to be pulled; a pod that is not ready by then will not be. */
 const READY_WITHIN_MS = 120_000;
 const POLL_MS = 200;
@@ -72,10 +66,8 @@ async function podsOf(api: Api, namespace: string, what: string): Promise<readon
 async function replace(api: Api, docker: readonly string[], pod: Pod): Promise<void> {
   const { name, namespace } = pod.metadata;
   const started = performance.now();
-  for (const service of await servedAlone(api, pod))
-    process.stderr.write(
-      `${name} is the only pod of service ${service} that is ready: its callers get 503 until it is back\n`,
-    );
+  for (const what of await servedAlone(api, pod))
+    process.stderr.write(`${name} is the only pod of ${what} that is ready: its callers get 503 until it is back\n`);
   const all = (await compose(docker, ['config', '--services'])).split('\n');
   const [app, ...companions] = [name, `${name}-sidecar`, `${name}-pod`].filter((service) => all.includes(service));
   if (app !== name)
@@ -91,18 +83,6 @@ async function replace(api: Api, docker: readonly string[], pod: Pod): Promise<v
 }
 
 const incarnationOf = ({ metadata }: Pod): string | undefined => metadata.annotations?.[REGISTERED];
-
-/** Names of the Services that have no other endpoint. */
-async function servedAlone(api: Api, { metadata: { name, namespace } }: Pod): Promise<readonly string[]> {
-  const path = `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`;
-  const { items } = await api.send<{ items: readonly Slice[] }>('GET', path);
-  return items.flatMap(({ metadata, endpoints = [] }) => {
-    const serving = endpoints
-      .filter(({ conditions }) => conditions?.ready === true)
-      .map(({ targetRef }) => targetRef?.name);
-    return serving.length === 1 && serving[0] === name ? [metadata.labels?.['kubernetes.io/service-name'] ?? ''] : [];
-  });
-}
 
 /** Resolves when a newer incarnation of the pod is ready. Throws a CliError that says what is missing. */
 async function ready(api: Api, namespace: string, name: string, before: string | undefined): Promise<void> {
