@@ -61,16 +61,17 @@ export function text(load: Load, proxies: readonly ProxyCost[]): string {
     [failed.incomplete, 'pages that lack a part'],
   ];
   const why = [...statuses, ...named.filter(([n]) => n > 0).map(([n, what]) => `${n} ${what}`)];
+  const width = Math.max(18, ...proxies.map(({ pod }) => pod.length)) + 2;
   const ms = (value: number): string => `${value} ms`;
   const lines = [
     `${requests} pages in ${seconds.toFixed(1)} s: ${(requests / seconds).toFixed(1)} a second`,
     `latency   p50 ${ms(latency.p50)}   p90 ${ms(latency.p90)}   p99 ${ms(latency.p99)}   p99.9 ${ms(latency.p99_9)}   max ${ms(latency.max)}`,
     `failed    ${failures(load)}${why.length === 0 ? '' : `: ${why.join(', ')}`}`,
     '',
-    `${'PROXY'.padEnd(20)}${'CPU'.padStart(8)}${'CPU/REQUEST'.padStart(14)}${'MEMORY'.padStart(10)}`,
+    `${'PROXY'.padEnd(width)}${'CPU'.padStart(8)}${'CPU/REQUEST'.padStart(14)}${'MEMORY'.padStart(10)}`,
     ...proxies.map(
       ({ pod, cpu, perRequest, memory }) =>
-        `${pod.padEnd(20)}${`${cpu.toFixed(1)} %`.padStart(8)}${(perRequest === null ? '-' : `${perRequest.toFixed(0)} µs`).padStart(14)}${`${(memory / 2 ** 20).toFixed(0)} MB`.padStart(10)}`,
+        `${pod.padEnd(width)}${`${cpu.toFixed(1)} %`.padStart(8)}${(perRequest === null ? '-' : `${perRequest.toFixed(0)} µs`).padStart(14)}${`${(memory / 2 ** 20).toFixed(0)} MB`.padStart(10)}`,
     ),
   ];
   return `${lines.join('\n')}\n`;
