@@ -50,13 +50,17 @@ describe.skipIf(why !== null)(`BookInfo's data outside the mesh${why === null ? 
     expect((await mesh.lateen('egress', '--blocked')).stdout).toMatch(/^details-v1 .* 3306 +tcp +blocked /m);
     const counted = series(await metrics('details-v1'), 'istio_tcp_connections_opened_total', 'BlackHoleCluster');
     expect(counted).toEqual([expect.stringContaining(`destination_service="${place}"`)]);
-    const log = await mesh.logs('reviews-v2-sidecar');
-    const line = lines(log).find((each) => each.includes('"BlackHoleCluster"'))!;
-    expect(JSON.parse(line)).toMatchObject({
+    let line: string | undefined;
+    await until(async () => {
+      line = lines(await mesh.logs('reviews-v2-sidecar')).find((each) => each.includes('"BlackHoleCluster"'));
+      return line !== undefined;
+    });
+    expect(JSON.parse(line!)).toMatchObject({
       downstream_local_address: place,
       reason: expect.stringContaining('REGISTRY_ONLY); ./lateen egress --propose shows a ServiceEntry'),
     });
-    expect(await mesh.logs('details-v1')).toMatch(/"path":"\/details\/0","status":500,.*"problem":"/);
+    const problem = /"path":"\/details\/0","status":500,.*"problem":"/;
+    await until(async () => problem.test(await mesh.logs('details-v1')));
   });
 
   test('B4: a ServiceEntry of its name lets it out, with nothing restarted', async () => {
@@ -65,9 +69,11 @@ describe.skipIf(why !== null)(`BookInfo's data outside the mesh${why === null ? 
     await mesh.settled();
     expect(await perColour()).toEqual({ none: [0, 0], black: [4, 5], red: [4, 5] });
     expect(await started()).toEqual(before);
-    const text = await metrics('details-v1');
     for (const what of ['connections_opened', 'sent_bytes', 'received_bytes'])
-      expect(sum(series(text, `istio_tcp_${what}_total`, `destination_service="${HOST}"`))).toBeGreaterThan(0);
+      await until(async () => {
+        const counted = series(await metrics('details-v1'), `istio_tcp_${what}_total`, `destination_service="${HOST}"`);
+        return sum(counted) > 0;
+      });
     const allowed = { workload: 'details-v1', verdict: 'allowed', by: 'ServiceEntry default/mysql-cloud' };
     await until(async () => (await egress()).some((row) => row.workload === 'details-v1' && row.verdict === 'allowed'));
     expect(await egress()).toContainEqual(expect.objectContaining(allowed));

@@ -55,6 +55,7 @@ describe.skipIf(why !== null)(`what dies in containers${why === null ? '' : ` (l
       await using load = mesh.load(ALWAYS_A_PAGE);
       await kill('reviews-v3-sidecar');
       await until(async () => /^reviews-v3 +[01]\/2 /.test(await podLine('reviews-v3')));
+      await mesh.settled('reviews-v3');
       for (const page of await whole(6)) expect(page.colour).not.toBe('red');
       await start('reviews-v3-sidecar');
       await mesh.whole();
@@ -67,13 +68,14 @@ describe.skipIf(why !== null)(`what dies in containers${why === null ? '' : ` (l
     await alone(['reviews-v2-pod', 'reviews-v2', 'reviews-v2-sidecar'], async () => {
       await kill('reviews-v2-pod');
       await until(async () => /^reviews-v2 +0\/2 /.test(await podLine('reviews-v2')));
+      await mesh.settled('reviews-v2');
       expect(tally(await whole(4))).toEqual({ none: 2, red: 2 });
       await start('reviews-v2-pod');
       await until(async () => (await mesh.inspect('reviews-v2-sidecar')).RestartCount > 0);
       await mesh.whole();
       await seen('none', 'black', 'red');
-      const said = await mesh.logs('reviews-v2');
-      expect(said).toContain('the pod has another network, which this process is no part of');
+      const said = 'the pod has another network, which this process is no part of';
+      await until(async () => (await mesh.logs('reviews-v2')).includes(said));
     });
   });
 

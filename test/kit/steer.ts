@@ -25,8 +25,8 @@ export type Steered = {
   pages(count: number, user?: string): Promise<Page[]>;
   /** Pages without pause until it is stopped, each of which must be whole and without an error in it. */
   load(options?: LoadOptions): Load;
-  /** Resolves, with the milliseconds it took, once every proxy has what was last applied. */
-  settled(): Promise<number>;
+  /** Resolves, with the milliseconds it took, once every proxy has what was last applied; but for that of this pod, which is dead. */
+  settled(dead?: string): Promise<number>;
   /** By pod: requests its proxy has seen fail for want of an answer (502, 503, 504, or the caller gone). A retry hides them from pages. */
   failures(): Promise<Map<string, number>>;
 };
@@ -55,7 +55,7 @@ export function steer(control: string, gateway: string, kubectlCache: string): S
       return all;
     },
     load: (options) => startLoad(gateway, options),
-    settled: () => settled(control),
+    settled: (dead) => settled(control, dead),
     failures: () => failures(control),
   };
 }
@@ -78,11 +78,12 @@ export function run(file: string, args: readonly string[], input?: string): Prom
   });
 }
 
-async function settled(control: string): Promise<number> {
+async function settled(control: string, dead?: string): Promise<number> {
   const started = performance.now();
   for (;;) {
     const answer = await fetch(`${control}/lateen/v1/proxies`);
-    const { proxies } = (await answer.json()) as { proxies: readonly { sync: string }[] };
+    const { proxies: all } = (await answer.json()) as { proxies: readonly { proxy: string; sync: string }[] };
+    const proxies = all.filter(({ proxy }) => dead === undefined || !proxy.startsWith(`${dead}.`));
     if (proxies.length > 0 && proxies.every(({ sync }) => sync === 'SYNCED')) return performance.now() - started;
     if (performance.now() - started > 10_000)
       throw new Error(`not all proxies came to agree: ${JSON.stringify(proxies)}`);
