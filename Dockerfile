@@ -29,7 +29,7 @@ ENV LATEEN_NODE=/usr/local/bin/node \
     PATH=/lateen:$PATH
 RUN docker/warm.sh \
  && install -d -o 1337 -g 1337 /var/lib/lateen/proxies \
- && install -d -o 1000 -g 1000 /var/lib/lateen/control
+ && install -d -o 1000 -g 1000 /var/lib/lateen/control /var/lib/lateen/join
 # A sidecar runs as 1337, whom redirection leaves alone; nobody else may.
 USER 1000:1000
 ENTRYPOINT ["/lateen/lateen"]

@@ -75,7 +75,7 @@ export const BASES = {
     user: '1337:1337',
     command: ['sidecar'],
     labels: LABELS,
-    volumes: ['pods:/run/lateen/pods:ro', 'proxies:/var/lib/lateen/proxies'],
+    volumes: ['pods:/run/lateen/pods:ro', 'join:/var/lib/lateen/join:ro', 'proxies:/var/lib/lateen/proxies'],
     stop_grace_period: '20s',
   },
 } satisfies Record<string, ComposeService>;
@@ -91,6 +91,7 @@ export const RULES_ARE_SET: ComposeValue = {
 /** Of every sidecar. */
 export const SIDECAR_ENV: Environment = {
   LATEEN_CONTROL: 'http://control:8001',
+  LATEEN_JOIN_TOKEN_FILE: '/var/lib/lateen/join/token',
   LATEEN_REGISTER: 'true',
   LATEEN_ZIPKIN: 'http://control:8001 ${LATEEN_ZIPKIN-http://zipkin:9411}',
   LATEEN_TRACING: '${TRACING-100}',

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pino } from 'pino';
+import type { Auth } from '#control-api/auth.ts';
 import { ingestFiles, type FileIngest } from '#control-api/ingest/file.ts';
 import type { Readiness } from '#control-api/lateen-routes.ts';
 import { advice } from '#control-api/members/advice.ts';
@@ -26,6 +27,8 @@ export type ControlPlaneOptions = {
   readonly port: number;
   readonly stateDir: string;
   readonly allowHosts: readonly string[];
+  /** Whom the control API is for; absent: everybody who reaches it. */
+  readonly auth?: Auth | null;
   /** Directory of YAML files to follow; null: none. */
   readonly watchDir: string | null;
   readonly runtime: PodRuntime | null;
@@ -79,7 +82,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
   const mesh = { ...DEFAULT_MESH, ...options.mesh };
   const traces = new TraceStore();
   try {
-    const { host, port, runtime, ready, allowHosts, clock = systemClock } = options;
+    const { host, port, runtime, ready, allowHosts, auth = null, clock = systemClock } = options;
     const told = (message: string): void => log.error(message);
     // Without a runner, somebody has to do what it does for pods that somebody else runs.
     if (options.idle === undefined) controllers = startControllers(store, told, clock);
@@ -99,6 +102,7 @@ export async function startControlPlane(options: ControlPlaneOptions): Promise<C
       version: ownVersion(),
       problems: () => files?.problems() ?? [],
       allowHosts,
+      auth,
       parts: [(app) => traceRoutes(app, traces)],
       log,
     });

@@ -1,14 +1,18 @@
 /** `lateen control`: the control API alone, for proxies that somebody else runs (containers, pods). */
 import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
+import type { Auth } from '#control-api/auth.ts';
 import { dockerRuntime } from '#control-api/docker/docker-runtime.ts';
+import { keptJoinToken } from '#control-api/join-token.ts';
+import { meshNetworks } from '#control-api/mesh-networks.ts';
 import { putGatewayService } from '#control-api/runner/mesh-object.ts';
 import { PATH_NORMALIZATIONS, type PathNormalization } from '#proxy/core/path.ts';
 import { Api, reachable } from './api.ts';
 import { applyFiles } from './applied.ts';
 import { startControlPlane } from './control-plane.ts';
 import { EnvironmentCommand } from './environment-command.ts';
-import { dockerSocket, each, eachText, percent, port } from './flags.ts';
+import { CliError } from './cli-error.ts';
+import { dockerSocket, each, eachText, networks, percent, port } from './flags.ts';
 import { readyOnDemand } from './mesh-ready.ts';
 
 type Flags = {
@@ -22,6 +26,8 @@ type Flags = {
   readonly pathNormalization: PathNormalization;
   readonly tracing: number;
   readonly allowHost?: readonly string[];
+  readonly joinTokenFile?: string;
+  readonly meshNetworks: readonly string[] | 'auto';
   readonly docker?: string;
   readonly dockerProject?: string;
 };
@@ -49,6 +55,18 @@ export const command = (): Command =>
     )
     .option('--tracing <percent>', 'of the proxies: share of requests that start a trace', percent, 100)
     .option('--allow-host <name>', 'answer to this host name, too; repeatable', each(String))
+    .option(
+      '--join-token-file <file>',
+      'take proxies from --mesh-networks that show the token in this file, and nobody else from there; made when it is not there',
+    )
+    .addOption(
+      new Option(
+        '--mesh-networks <ranges>',
+        'with --join-token-file: addresses of the mesh, such as 10.1.0.0/16,10.2.0.0/16; auto: the networks it is in, but for their gateways',
+      )
+        .argParser(networks)
+        .default('auto' as const),
+    )
     .addOption(
       new Option(
         '--docker [socket]',
@@ -60,6 +78,23 @@ export const command = (): Command =>
     .option('--docker-project <name>', "docker compose project of the pods (default: its own container's)")
     .action(control);
 
+/** Null: nobody has to show anything. Throws CliError when the token can be neither read nor made. */
+function authOf({ joinTokenFile, meshNetworks: ranges }: Flags): Auth | null {
+  if (joinTokenFile === undefined) {
+    if (ranges === 'auto') return null;
+    throw new CliError('--mesh-networks needs --join-token-file: without it, nobody is asked who they are.', {
+      exitCode: 2,
+    });
+  }
+  try {
+    return { isMesh: meshNetworks(ranges), token: keptJoinToken(resolve(joinTokenFile)) };
+  } catch (error) {
+    throw new CliError(`--join-token-file: ${(error as Error).message}.`, {
+      hint: 'Give it a file of its own, which proxies can read and applications cannot; without one there, it is made.',
+    });
+  }
+}
+
 async function control(flags: Flags): Promise<void> {
   let ready: ReturnType<typeof readyOnDemand> | null = null;
   const plane = await startControlPlane({
@@ -67,6 +102,7 @@ async function control(flags: Flags): Promise<void> {
     port: flags.port,
     stateDir: resolve(flags.state),
     allowHosts: flags.allowHost ?? [],
+    auth: authOf(flags),
     watchDir: flags.watch ?? null,
     runtime: flags.docker === undefined ? null : dockerRuntime(flags.docker, flags.dockerProject ?? null),
     ready: () => ready?.() ?? { ready: false, reasons: ['starting'] },

@@ -55,6 +55,15 @@ export function dockerSocket(text: string): string | undefined {
   return path;
 }
 
+/** `auto`, or ranges with commas between. */
+export function networks(text: string): readonly string[] | 'auto' {
+  if (text === 'auto') return 'auto';
+  const ranges = text.split(/[, ]+/).filter((range) => range !== '');
+  const wrong = ranges.length === 0 ? text : ranges.find((range) => parseCidr(range) === null);
+  if (wrong === undefined) return ranges;
+  throw new InvalidArgumentError(`Expected auto, or ranges such as 10.1.0.0/16,10.2.0.0/16, got "${wrong}".`);
+}
+
 /** `http://…` or `https://…`, without a slash at its end. */
 export function url(text: string): string {
   const parsed = URL.parse(text.includes('://') ? text : `http://${text}`);

@@ -16,6 +16,7 @@ import { addRegisterFlags, registrationOf, type RegisterFlags } from './register
 type Flags = {
   config?: string;
   control?: string;
+  joinTokenFile?: string;
   workload?: string;
   namespace: string;
   labels: Record<string, string>;
@@ -64,6 +65,7 @@ export function proxyCommand(role: ProxyNode['role']): Command {
       new Option('--config <dir>', 'read every YAML file in this directory, and watch it').conflicts('control'),
     )
     .addOption(new Option('--control <url>', 'follow this control API').argParser(url))
+    .option('--join-token-file <file>', 'show --control the token in this file, where it takes nobody without one')
     .option(
       '--workload <name>',
       `name of the Deployment it belongs to${gateway ? ' (default: "istio-ingressgateway")' : ''}`,
@@ -192,8 +194,7 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
   return {
     node,
     ...registrationOf(flags, node),
-    source:
-      flags.config === undefined ? { kind: 'control-api', url: flags.control! } : { kind: 'files', dir: flags.config },
+    source: sourceOf(flags),
     mesh: {
       trustDomain: flags.trustDomain,
       rootNamespace: 'istio-system',
@@ -223,6 +224,13 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
     ...dnsOf(flags),
     handover: flags.handover === undefined ? null : { dir: flags.handover, takeover: flags.takeover === true },
   };
+}
+
+function sourceOf({ config, control, joinTokenFile }: Flags): ProxyOptions['source'] {
+  if (config === undefined)
+    return { kind: 'control-api', url: control!, ...(joinTokenFile === undefined ? {} : { joinTokenFile }) };
+  if (joinTokenFile === undefined) return { kind: 'files', dir: config };
+  throw new CliError('--join-token-file needs --control URL: nobody else is shown it.', { exitCode: 2 });
 }
 
 function dnsOf({ dnsCapture: listen, dnsUpstream: upstreams }: Flags): Pick<ProxyOptions, 'dns'> {

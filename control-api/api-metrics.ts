@@ -84,6 +84,7 @@ export function createApiMetrics({ version, proxies, revision, problems }: ApiFa
       {
         method: 'GET',
         path: '/metrics',
+        audience: 'anybody',
         handler: async (_, reply) => reply.type(registry.contentType).send(await registry.metrics()),
       },
     ],

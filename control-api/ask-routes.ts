@@ -48,7 +48,7 @@ export function askRoutes(asks: Asks): readonly Route[] {
 export function answerRoutes(app: FastifyInstance, asks: Asks): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  app.put('/lateen/v1/proxies/:proxy/answers/:id', async (request, reply) => {
+  app.put('/lateen/v1/proxies/:proxy/answers/:id', { config: { audience: 'proxies' } }, async (request, reply) => {
     try {
       const { proxy, id } = request.params as { proxy: string; id: string };
       const body = request.raw as Readable;

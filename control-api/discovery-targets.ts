@@ -16,6 +16,7 @@ export function discoveryRoutes(store: Store, proxies: Proxies): readonly Route[
     {
       method: 'GET',
       path: '/lateen/v1/prometheus/targets',
+      audience: 'anybody',
       handler: () => discoveryTargets(store, proxies.list()),
     },
   ];

@@ -25,6 +25,7 @@ export function egressRoutes(store: Store, egress = new EgressStore()): readonly
     {
       method: 'PUT',
       path: '/lateen/v1/proxies/:proxy/egress',
+      audience: 'proxies',
       handler: (request) => {
         const proxy = checkedProxy((request.params as { proxy: string }).proxy);
         egress.accept(proxy, readEgress(bytesOf(request), request.headers['content-type']));

@@ -1,5 +1,13 @@
 /** Keeps web pages away from the API: only requests for a name this machine answers to, and no changes from a foreign origin. */
+import type { Auth } from './auth.ts';
 import { forbidden, type StatusError } from './kube/status-error.ts';
+
+/** What every request has to pass. */
+export type Guards = {
+  /** Names besides localhost and loopback addresses under which it may be asked. */
+  readonly allowHosts: readonly string[];
+  readonly auth: Auth | null;
+};
 
 export type Heads = { readonly host?: string | undefined; readonly origin?: string | undefined };
 

@@ -12,6 +12,7 @@ export function proxyRoutes(proxies: Proxies, asks: Asks): readonly Route[] {
     {
       method: 'GET',
       path: '/lateen/v1/config',
+      audience: 'proxies',
       handler: (request, reply) => {
         const id = checkedProxy((request.query as { proxy?: unknown }).proxy);
         sendStream(reply, 'application/x-ndjson', (sink) => {
@@ -27,6 +28,7 @@ export function proxyRoutes(proxies: Proxies, asks: Asks): readonly Route[] {
     {
       method: 'PUT',
       path: '/lateen/v1/proxies/:proxy',
+      audience: 'proxies',
       handler: (request, reply) => {
         const id = checkedProxy((request.params as { proxy: string }).proxy);
         proxies.report(id, reportOf(request));

@@ -1,11 +1,14 @@
 /** One line of the server's table: method, path, who answers. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Audience } from './auth.ts';
 import type { Author } from './store.ts';
 
 export type Route = {
   readonly method: string | readonly string[];
   /** Fastify's syntax: `/lateen/v1/proxies/:id`. */
   readonly path: string;
+  /** Absent: operators alone. */
+  readonly audience?: Audience;
   /** What it returns is sent as JSON. May throw a StatusError. */
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown;
 };

@@ -8,7 +8,8 @@ import { createApiMetrics } from './api-metrics.ts';
 import { answerRoutes, askRoutes } from './ask-routes.ts';
 import { Asks } from './asks.ts';
 import { discoveryRoutes } from './discovery-targets.ts';
-import { refusal } from './guard.ts';
+import { type Audience, type Auth, denial, plainAddress } from './auth.ts';
+import { type Guards, refusal } from './guard.ts';
 import { kubeRoutes } from './kube/routes.ts';
 import { serveUpgrades } from './kube/upgrade.ts';
 import { internal, noSuchPath, StatusError, tooLarge } from './kube/status-error.ts';
@@ -46,6 +47,8 @@ export type ControlApiOptions = {
   readonly problems?: () => readonly Problem[];
   /** Names besides localhost and loopback addresses under which it may be asked. */
   readonly allowHosts?: readonly string[];
+  /** Whom what is for; absent: everybody may do everything. */
+  readonly auth?: Auth | null;
   /** More routes: the console. */
   readonly routes?: readonly Route[];
   /** Parts that add their own routes, with bodies read as JSON: `(app) => traceRoutes(app, traces)`. */
@@ -91,9 +94,10 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  protect(app, options.allowHosts ?? []);
+  const guards = { allowHosts: options.allowHosts ?? [], auth: options.auth ?? null };
+  protect(app, guards);
   answerErrors(app, log);
-  for (const { method, path, handler } of [
+  for (const { method, path, audience = 'operators', handler } of [
     ...kubeRoutes(context, options.version),
     ...lateenRoutes({
       store,
@@ -110,11 +114,16 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
     ...metrics.routes,
     ...(options.routes ?? []),
   ]) {
-    app.route({ method: method as string, url: path, handler: async (request, reply) => handler(request, reply) });
+    app.route({
+      method: method as string,
+      url: path,
+      config: { audience },
+      handler: async (request, reply) => handler(request, reply),
+    });
   }
   for (const part of options.parts ?? []) await app.register(async (inner) => part(readingJson(inner)));
   await app.register(async (inner) => answerRoutes(inner, asks));
-  const endSessions = serveUpgrades(app.server, context, options.allowHosts ?? []);
+  const endSessions = serveUpgrades(app.server, context, guards);
   const url = await app.listen({ host: options.host, port: options.port });
   log.info({ url }, 'control API listens');
   return {
@@ -141,10 +150,22 @@ function readingJson(app: FastifyInstance): FastifyInstance {
   return app;
 }
 
-function protect(app: FastifyInstance, allowHosts: readonly string[]): void {
-  app.addHook('onRequest', async (request) => {
+/** Whom a route is for; one that says nothing, and a path that does not exist, are operators'. */
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    audience?: Audience;
+  }
+}
+
+function protect(app: FastifyInstance, { allowHosts, auth }: Guards): void {
+  app.addHook('onRequest', async (request, reply) => {
     const reads = request.method === 'GET' || request.method === 'HEAD';
-    const error = refusal(request.headers, !reads, allowHosts);
+    const { authorization } = request.headers;
+    const asker = { address: plainAddress(request.socket.remoteAddress), authorization };
+    const error =
+      refusal(request.headers, !reads, allowHosts) ?? denial(auth, asker, request.routeOptions.config.audience);
+    // RFC 9110, 11.6.1
+    if (error?.code === 401) reply.header('www-authenticate', 'Bearer realm="lateen"');
     if (error !== null) throw error;
   });
 }

@@ -26,6 +26,7 @@ export function statsRoutes(stats = new StatsStore()): readonly Route[] {
     {
       method: 'PUT',
       path: '/lateen/v1/proxies/:proxy/stats',
+      audience: 'proxies',
       handler: (request) => {
         const proxy = checkedProxy((request.params as { proxy: string }).proxy);
         stats.accept(proxy, readStats(bytesOf(request), request.headers['content-type']));

@@ -17,6 +17,7 @@ export function tapRoutes(hub: TapHub): readonly Route[] {
     {
       method: 'PUT',
       path: '/lateen/v1/proxies/:proxy/tap',
+      audience: 'proxies',
       handler: (request) => {
         const proxy = checkedProxy((request.params as { proxy: string }).proxy);
         hub.accept(proxy, readTapped(bytesOf(request), request.headers['content-type']));

@@ -10,7 +10,7 @@ const MAX_LIMIT = 1000;
 type Query = { readonly [name: string]: string | string[] | undefined };
 
 export function traceRoutes(app: FastifyInstance, store: TraceStore): void {
-  app.post('/api/v2/spans', { bodyLimit: MAX_BODY }, (request, reply) =>
+  app.post('/api/v2/spans', { bodyLimit: MAX_BODY, config: { audience: 'proxies' } }, (request, reply) =>
     answer(reply, () => {
       for (const span of readSpans(request.body)) store.add(span, sizeOf(span));
       return reply.code(202).send();

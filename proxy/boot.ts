@@ -20,6 +20,7 @@ import type { Snapshot } from './snapshot/snapshot.ts';
 import { Applier, type Applied } from './sources/apply.ts';
 import { ControlApiSource } from './sources/control-api.ts';
 import { FileSource } from './sources/file.ts';
+import { credentialsOf } from './sources/join-token.ts';
 import type { Source } from './sources/source.ts';
 import type { TapOrder } from './snapshot/tap.ts';
 import { exposeConfigFacts } from './telemetry/config-stats.ts';
@@ -103,6 +104,7 @@ class Main implements Proxy {
     this.#becomeReady = resolve;
     this.#spans = createSpanExporter({
       collectors: options.zipkin,
+      headersFor: credentialsOf(options.source),
       otlp: { collectors: options.otlp ?? [], envelope: otlpEnvelope(options.node, VERSION) },
       onState: (collector, problem) =>
         problem === null
@@ -146,8 +148,7 @@ class Main implements Proxy {
       log,
     );
     const { source, node } = options;
-    this.#control =
-      source.kind === 'control-api' ? new ControlApiSource(source.url, `${node.name}.${node.namespace}`, log) : null;
+    this.#control = ControlApiSource.of(source, node, log);
     const control = this.#control;
     this.#registration = control === null ? null : this.#registrationAt(control);
     const tell = control === null ? null : (what: string, body: unknown) => control.tell(what, body);
@@ -169,6 +170,7 @@ class Main implements Proxy {
     const registration = new Registration({
       node,
       url: source.url,
+      credentials: credentialsOf(source),
       app: register.app,
       startedAt: this.#startedAt,
       notReady: () => this.#notReady(),

@@ -9,7 +9,9 @@ import type { Propagation } from './telemetry/trace-context.ts';
 export type ProxyOptions = {
   readonly node: ProxyNode;
   readonly source:
-    { readonly kind: 'files'; readonly dir: string } | { readonly kind: 'control-api'; readonly url: string };
+    | { readonly kind: 'files'; readonly dir: string }
+    /** `joinTokenFile`: what the control API is shown; absent: it asks for nothing. */
+    | { readonly kind: 'control-api'; readonly url: string; readonly joinTokenFile?: string };
   readonly mesh: MeshSettings;
   /** 0 (admin, merged, ready, metrics): not served. */
   readonly ports: {

@@ -3,7 +3,8 @@ import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppProbe, type ProbeTarget } from './app-probe.ts';
 import { Registrar, type Outcome } from './registrar.ts';
-import type { ProxyNode } from './snapshot/node.ts';
+import { proxyId, type ProxyNode } from './snapshot/node.ts';
+import type { Credentials } from './sources/join-token.ts';
 
 /** The application's container, as the Pod shows it. */
 export type AppContainer = {
@@ -18,6 +19,7 @@ export type RegistrationOptions = {
   readonly node: ProxyNode;
   /** Of the control API. */
   readonly url: string;
+  readonly credentials?: Credentials;
   /** Null: there is none, as beside a gateway. */
   readonly app: AppContainer | null;
   /** Of this process, ms since 1970. */
@@ -66,11 +68,11 @@ export class Registration {
   #state: 'new' | 'telling' | 'ending' = 'new';
 
   constructor(options: RegistrationOptions) {
-    const { node, url, app, startedAt } = options;
+    const { node, url, app, startedAt, credentials } = options;
     this.#options = options;
     this.#times = { ...TIMES, ...options.times };
     const incarnation = `${startedAt}-${process.pid}`;
-    this.#registrar = new Registrar(url, `${node.name}.${node.namespace}`, incarnation);
+    this.#registrar = new Registrar(url, proxyId(node), incarnation, credentials);
     const target = app?.probe ?? null;
     this.#probe = target === null ? null : new AppProbe(target, () => this.changed(), { period: this.#times.probe });
     const { ip, labels, serviceAccount, workload, role } = node;
@@ -112,7 +114,7 @@ export class Registration {
     if (!this.#member) return;
     const left = Math.max(1, Math.round(deadline - performance.now()));
     const outcome = await this.#registrar.put(this.#body(true), left);
-    if (outcome.kind === 'away' && performance.now() >= deadline)
+    if (outcome.kind === 'away' && outcome.late)
       this.#options.log('warn', 'the control API does not say whether all proxies have heard that this one ends');
   }
 
@@ -162,7 +164,7 @@ export class Registration {
 
   #onTaken(): void {
     if (!this.#member || this.#refused !== 0)
-      this.#options.log('info', `registered as pod ${this.#options.node.name}.${this.#options.node.namespace}`);
+      this.#options.log('info', `registered as pod ${proxyId(this.#options.node)}`);
     this.#member = true;
     this.#refused = 0;
   }
@@ -182,6 +184,8 @@ export class Registration {
       return `another pod has the address ${node.ip}: this one comes in by itself once that is gone; if both run, --ip is wrong in one`;
     if (status === 409)
       return `another proxy has taken the name ${node.name}: give this one a name of its own with --name`;
+    if (status === 401)
+      return `${url} takes only proxies that show the join token of the mesh: this one needs --join-token-file, and a file that it can read`;
     if (status === 403)
       return `${node.ip} is not the address that ${url} sees this proxy at: start it with --ip and that address`;
     if (status === 400)

@@ -65,6 +65,9 @@ const detailsOf = (of: Subject, name: string): StatusDetails => ({
 export const badRequest = (message: string, causes?: readonly Cause[]): StatusError =>
   new StatusError(400, 'BadRequest', message, causes === undefined ? undefined : { causes });
 
+/** Whoever asks has not shown who they are. */
+export const unauthorized = (message: string): StatusError => new StatusError(401, 'Unauthorized', message);
+
 export const forbidden = (message: string): StatusError => new StatusError(403, 'Forbidden', message);
 
 export const notFound = (of: Subject, name: string): StatusError =>

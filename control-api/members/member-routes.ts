@@ -1,5 +1,6 @@
 /** Registration in the server's table: a pod's own word of itself, and its end. */
 import type { FastifyRequest } from 'fastify';
+import { plainAddress } from '../auth.ts';
 import { bytesOf, type Route } from '../route.ts';
 import { memberName, readMember } from './member.ts';
 import type { Members } from './members.ts';
@@ -12,6 +13,7 @@ export function memberRoutes(members: Members): readonly Route[] {
     {
       method: 'PUT',
       path: PATH,
+      audience: 'proxies',
       handler: (request) => {
         const name = nameOf(request);
         const member = readMember(bytesOf(request), request.headers['content-type']);
@@ -21,6 +23,7 @@ export function memberRoutes(members: Members): readonly Route[] {
     {
       method: 'DELETE',
       path: PATH,
+      audience: 'proxies',
       handler: (request) => {
         const { incarnation } = request.query as { incarnation?: unknown };
         const whose = typeof incarnation === 'string' && incarnation !== '' ? incarnation : null;
@@ -30,5 +33,4 @@ export function memberRoutes(members: Members): readonly Route[] {
   ];
 }
 
-/** Of the connection itself: headers that name another are anybody's to write. */
-const addressOf = ({ raw }: FastifyRequest): string => (raw.socket.remoteAddress ?? '').replace(/^::ffff:/, '');
+const addressOf = ({ raw }: FastifyRequest): string => plainAddress(raw.socket.remoteAddress);

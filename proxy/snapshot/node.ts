@@ -18,6 +18,9 @@ export type Workload = {
   readonly cluster: string;
 };
 
+/** `<pod>.<namespace>`: how the control API knows a proxy. */
+export const proxyId = ({ name, namespace }: Workload): string => `${name}.${namespace}`;
+
 /** The proxy a snapshot was compiled for. */
 export type ProxyNode = Workload & {
   readonly role: 'sidecar' | 'gateway';

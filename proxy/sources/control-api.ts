@@ -2,6 +2,9 @@
 import { Readable } from 'node:stream';
 import type { Agent, Dispatcher } from 'undici';
 import { keyOf, type Resource } from '../istio/resource.ts';
+import { proxyId, type ProxyNode } from '../snapshot/node.ts';
+import { credentialsOf, NO_CREDENTIALS, type Credentials, type Origin } from './join-token.ts';
+import { messageOf } from './refusal.ts';
 import type { Source, SourceLog, Update } from './source.ts';
 
 type Line =
@@ -37,6 +40,12 @@ export type AnsweredPage = {
 /** How this proxy reports what it runs. */
 export type Report = Readonly<Record<string, unknown>>;
 
+class Refused extends Error {
+  constructor(status: number, message: string) {
+    super(`${status}: ${message}`);
+  }
+}
+
 export class ControlApiSource implements Source {
   /** Told who looks at single requests, whenever that changes; nobody does when the stream has broken off. */
   onTaps: (taps: readonly unknown[]) => void = () => undefined;
@@ -47,6 +56,7 @@ export class ControlApiSource implements Source {
   readonly #url: string;
   readonly #proxy: string;
   readonly #log: SourceLog;
+  readonly #credentials: Credentials;
   #agent: Agent | null = null;
   readonly #resources = new Map<string, Resource>();
   #onUpdate: (update: Update) => void = () => undefined;
@@ -58,11 +68,18 @@ export class ControlApiSource implements Source {
   #reporting = false;
   #problem: string | null = null;
 
+  /** As a proxy's options have it; null where the configuration comes from elsewhere. */
+  static of(source: Origin, node: ProxyNode, log: SourceLog): ControlApiSource | null {
+    if (source.kind !== 'control-api') return null;
+    return new ControlApiSource(source.url, proxyId(node), log, credentialsOf(source));
+  }
+
   /** `proxy`: `<pod>.<namespace>`. */
-  constructor(url: string, proxy: string, log: SourceLog) {
+  constructor(url: string, proxy: string, log: SourceLog, credentials = NO_CREDENTIALS) {
     this.#url = url.replace(/\/$/, '');
     this.#proxy = encodeURIComponent(proxy);
     this.#log = log;
+    this.#credentials = credentials;
   }
 
   /** Is its stream open? */
@@ -149,15 +166,15 @@ export class ControlApiSource implements Source {
     try {
       await this.beforeStream();
       const answer = await this.#ask(`config?proxy=${this.#proxy}`);
-      if (answer.statusCode !== 200)
-        throw new Error(`it answered ${answer.statusCode}: ${(await answer.body.text()).slice(0, 200)}`);
+      if (answer.statusCode !== 200) throw new Refused(answer.statusCode, messageOf(await answer.body.text()));
       this.#onOpen();
       await this.#readLines(answer);
       throw new Error('it ended the stream');
     } catch (error) {
       if (this.#closed) return;
       this.onTaps([]);
-      this.#problem = `the control API at ${this.#url} does not answer (${(error as Error).message})`;
+      const ends = error instanceof Refused ? 'refuses this proxy' : 'does not answer';
+      this.#problem = `the control API at ${this.#url} ${ends} (${(error as Error).message})`;
       if (this.#connected)
         this.#log(
           'warn',
@@ -177,7 +194,8 @@ export class ControlApiSource implements Source {
     const undici = await import('undici');
     this.#agent ??= new undici.Agent({ bodyTimeout: SILENCE_MS, headersTimeout: 10_000, connect: { timeout: 3000 } });
     if (this.#closed) throw new Error('the proxy is stopping');
-    return undici.request(`${this.#url}/lateen/v1/${path}`, { ...options, dispatcher: this.#agent });
+    const headers = { ...(options.headers as Record<string, string> | undefined), ...this.#credentials(this.#url) };
+    return undici.request(`${this.#url}/lateen/v1/${path}`, { ...options, headers, dispatcher: this.#agent });
   }
 
   #onOpen(): void {

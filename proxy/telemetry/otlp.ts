@@ -1,6 +1,6 @@
 /** One ended request as a span of OTLP in JSON, and the request around many of them (https://opentelemetry.io/docs/specs/otlp/#json-protobuf-encoding). */
 import type { Direction } from '../live/exchange.ts';
-import type { ProxyNode } from '../snapshot/node.ts';
+import { proxyId, type ProxyNode } from '../snapshot/node.ts';
 import type { TracingSettings } from '../snapshot/telemetry.ts';
 import { jsonString } from './hostile-text.ts';
 import { MAX_VALUE, createTagWriter, failed, operationOf, type TagSyntax } from './span-tags.ts';
@@ -46,7 +46,7 @@ export function otlpEnvelope(node: ProxyNode, version: string): { readonly open:
   const attributes: readonly (readonly [string, string])[] = [
     ['service.name', `${node.canonicalService}.${node.namespace}`],
     ['service.version', node.canonicalRevision],
-    ['service.instance.id', `${node.name}.${node.namespace}`],
+    ['service.instance.id', proxyId(node)],
     ['k8s.cluster.name', node.cluster],
     ['k8s.namespace.name', node.namespace],
     ['k8s.pod.name', node.name],

@@ -19,6 +19,8 @@ export type SpanExporterOptions = Partial<SpanQueueSettings> & {
     readonly collectors: readonly string[];
     readonly envelope: { readonly open: string; readonly close: string };
   };
+  /** What a collector wants to be shown: the control API is one, and asks for the join token. */
+  readonly headersFor?: (url: URL) => Readonly<Record<string, string>>;
 };
 
 export type SpanExporter = {
@@ -31,7 +33,7 @@ export type SpanExporter = {
 };
 
 /** Throws when a collector is no http or https URL. */
-export function createSpanExporter({ collectors, otlp, ...given }: SpanExporterOptions): SpanExporter {
+export function createSpanExporter({ collectors, otlp, headersFor, ...given }: SpanExporterOptions): SpanExporter {
   const settings = {
     flushSpans: 256,
     flushMs: 1000,
@@ -47,6 +49,7 @@ export function createSpanExporter({ collectors, otlp, ...given }: SpanExporterO
   const { post, close } = createPost(
     settings.timeoutMs,
     targets.some(({ url }) => url.protocol === 'https:'),
+    headersFor,
   );
   const queues = targets.map((target) => new SpanQueue(target, post, settings));
   return {

@@ -18,10 +18,11 @@ const MAX_ANSWER = 65_536;
 /** Longest pause that a collector may ask for, ms. */
 const MAX_PAUSE_MS = 300_000;
 
-/** `timeout`: of a whole request, ms. `secure`: there are https URLs. `close` lets go of all connections. */
+/** `timeout`: of a whole request, ms. `secure`: there are https URLs. `headersFor`: what a collector wants on top. `close` lets go of all connections. */
 export function createPost(
   timeout: number,
   secure: boolean,
+  headersFor: (url: URL) => Readonly<Record<string, string>> = () => ({}),
 ): { readonly post: Post; readonly close: () => Promise<void> } {
   let agent: Agent | null = null;
   return {
@@ -40,7 +41,7 @@ export function createPost(
         body: answer,
       } = await undici.request(url, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: { ...headersFor(url), 'content-type': 'application/json' },
         body,
         dispatcher: agent,
         signal: AbortSignal.timeout(timeout),

@@ -159,6 +159,44 @@ describe.skipIf(why !== null)(`BookInfo in containers${why === null ? '' : ` (le
     await apply('virtual-service-reviews-v3');
   });
 
+  test('an application may ask nothing of the control API, whatever it shows, nor make itself a pod', async () => {
+    const inside = async (...curl: readonly string[]): Promise<string> =>
+      lines(await mesh.exec('ratings-v1', 'curl', '-sS', '-w', '\n%{http_code}', ...curl)).at(-1)!;
+    const api = 'http://control:8001';
+    const rules = `${api}/apis/networking.istio.io/v1/namespaces/default/virtualservices`;
+    for (const curl of [
+      [rules],
+      ['-X', 'DELETE', rules],
+      ['-X', 'DELETE', `${rules}/reviews`],
+      ['-H', 'authorization: Bearer x', `${api}/api/v1/secrets`],
+      ['-H', 'x-forwarded-for: 127.0.0.1', '-H', 'host: localhost:8001', `${api}/lateen/v1/history`],
+      [`${api}/lateen/v1/proxies/gateway.istio-system/admin/config_dump`],
+    ])
+      expect(await inside(...curl), curl.join(' ')).toBe('403');
+    for (const curl of [
+      [`${api}/lateen/v1/config?proxy=gateway.istio-system`],
+      ['-X', 'PUT', '-d', '{}', `${api}/lateen/v1/pods/reviews-v9.default`],
+      ['-X', 'DELETE', `${api}/lateen/v1/pods/ratings-v1.default`],
+      ['-X', 'POST', '-H', 'content-type: application/json', '-d', '[]', `${api}/api/v2/spans`],
+    ])
+      expect(await inside(...curl), curl.join(' ')).toBe('401');
+    // By its other ways in: the database's network, and the port that is published on this machine.
+    const host = (await mesh.exec('ratings-v1', 'sh', '-c', "ip route show default | cut -d' ' -f3")).trim();
+    const out = mesh.exec(
+      'ratings-v1',
+      'curl',
+      '-sS',
+      '-m',
+      '5',
+      `http://${host}:${new URL(mesh.control).port}/version`,
+    );
+    await expect(out).rejects.toThrow();
+    for (const service of ['ratings-v1', 'ratings-v1-pod', 'zipkin'])
+      await expect(mesh.exec(service, 'cat', '/var/lib/lateen/join/token')).rejects.toThrow(/No such file/);
+    expect(await mesh.exec('control', 'lateen', 'status')).toContain('ratings-v1.default');
+    expect(lines(await mesh.kubectl('get', 'virtualservice', 'reviews', '-o', 'name'))).toHaveLength(1);
+  });
+
   describe('./lateen on this machine', () => {
     test('status: every proxy is there and in step; analyze finds nothing', async () => {
       const { code, stdout } = await mesh.lateen('status');
