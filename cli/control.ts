@@ -25,6 +25,7 @@ type Flags = {
   readonly outboundPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
   readonly pathNormalization: PathNormalization;
   readonly tracing: number;
+  readonly dnsCapture?: true;
   readonly allowHost?: readonly string[];
   readonly joinTokenFile?: string;
   readonly meshNetworks: readonly string[] | 'auto';
@@ -54,6 +55,10 @@ export const command = (): Command =>
         .default('BASE'),
     )
     .option('--tracing <percent>', 'of the proxies: share of requests that start a trace', percent, 100)
+    .option(
+      '--dns-capture',
+      'of the proxies: they answer DNS for names of the mesh, so that no ServiceEntry needs addresses',
+    )
     .option('--allow-host <name>', 'answer to this host name, too; repeatable', each(String))
     .option(
       '--join-token-file <file>',
@@ -110,6 +115,7 @@ async function control(flags: Flags): Promise<void> {
       outboundTrafficPolicy: flags.outboundPolicy,
       tracingPercent: flags.tracing,
       pathNormalization: flags.pathNormalization,
+      dnsCapture: flags.dnsCapture === true,
     },
   });
   let stopping = false;

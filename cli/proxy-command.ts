@@ -204,6 +204,7 @@ export function proxyOptions(role: ProxyNode['role'], flags: Flags): ProxyOption
       pathNormalization: flags.pathNormalization,
       domainSuffix: 'cluster.local',
       ports,
+      dnsCapture: flags.dnsCapture !== undefined,
     },
     ports: {
       ...ports,

@@ -10,7 +10,7 @@ type Entry = Resource<ServiceEntrySpec>;
 export function analyzeServiceEntries(f: Findings): void {
   const entries = f.resources.list<ServiceEntrySpec>('ServiceEntry');
   for (const entry of entries) {
-    if ((entry.spec.addresses?.length ?? 0) > 0) continue;
+    if ((entry.spec.addresses?.length ?? 0) > 0 || isKnownByName(f, entry)) continue;
     for (const [i, port] of (entry.spec.ports ?? []).entries()) {
       if (BY_NAME.has((port.protocol ?? '').toUpperCase())) continue;
       const message = 'ServiceEntry addresses are required for this protocol.';
@@ -18,6 +18,12 @@ export function analyzeServiceEntries(f: Findings): void {
     }
   }
   for (const entry of entries) checkProtocols(f, entry, entries);
+}
+
+/** Sidecars answer for every host of it, with addresses that lead to nobody else. Istio warns all the same (istio/istio#50805). */
+function isKnownByName({ mesh, services }: Findings, entry: Entry): boolean {
+  const own = services.filter(({ resource }) => resource === entry);
+  return mesh.dnsCapture && own.length > 0 && own.every(({ given }) => given.length > 0);
 }
 
 /** Each entry is told once, of the first host and port. */

@@ -9,7 +9,9 @@ export function analyzeTcpPorts(f: Findings): void {
     for (const { number, protocol } of service.ports)
       if (protocol === 'http' && !http.has(number)) http.set(number, service);
   for (const service of f.services) {
-    if (isHeadless(service) || isAlias(service) || service.addresses.length + service.ranges.length > 0) continue;
+    const known = f.mesh.dnsCapture ? service.given.length : 0;
+    if (isHeadless(service) || isAlias(service) || service.addresses.length + service.ranges.length + known > 0)
+      continue;
     for (const [i, { number, protocol }] of service.ports.entries()) {
       if (protocol !== 'tcp') continue;
       const tell = (message: string): void =>

@@ -19,6 +19,8 @@ export type MeshSettings = {
   readonly domainSuffix: string;
   /** Where a sidecar takes its application's requests (15001) and those sent to its application (15006). */
   readonly ports: { readonly outbound: number; readonly inbound: number };
+  /** Do sidecars answer DNS for names of the mesh? Then a ServiceEntry without addresses has some of its own; for analysis alone. */
+  readonly dnsCapture: boolean;
 };
 
 /** istio.io/latest/docs/reference/config/istio.mesh.v1alpha1: MeshConfig; the ports are proxyListenPort, proxyInboundListenPort. */
@@ -34,6 +36,8 @@ export const DEFAULT_MESH: MeshSettings = {
   pathNormalization: 'BASE',
   domainSuffix: 'cluster.local',
   ports: { outbound: 15001, inbound: 15006 },
+  // ProxyConfig.proxyMetadata ISTIO_META_DNS_CAPTURE
+  dnsCapture: false,
 };
 
 /** Kubernetes' and Istio's default namespace, for resources that name none. */
