@@ -13,7 +13,7 @@ export function analyzeServiceEntries(f: Findings): void {
     if ((entry.spec.addresses?.length ?? 0) > 0 || isKnownByName(f, entry)) continue;
     for (const [i, port] of (entry.spec.ports ?? []).entries()) {
       if (BY_NAME.has((port.protocol ?? '').toUpperCase())) continue;
-      const message = 'ServiceEntry addresses are required for this protocol.';
+      const message = `ServiceEntry addresses are required for this protocol. Without them, every connection to port ${port.number} is taken for ${entry.spec.hosts[0]}`;
       f.problems.add('warning', entry, `spec.ports[${i}].protocol`, message, 'IST0134');
     }
   }

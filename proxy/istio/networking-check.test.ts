@@ -227,7 +227,6 @@ describe('networking kinds', () => {
       { ...entry, hosts: ['a.com', 'b.com'], ports: [db] },
       'error spec.hosts: expected one host, or HTTP or TLS ports alone',
     ],
-    [{ ...entry, ports: [db] }, 'warning spec.addresses: is empty, and a port is TCP'],
     [
       { ...entry, resolution: 'NONE', endpoints: [{ address: '10.0.0.1' }] },
       'error spec.endpoints: expected none with resolution NONE',

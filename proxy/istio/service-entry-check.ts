@@ -32,10 +32,7 @@ export const checkServiceEntry: Check<ServiceEntrySpec> = (spec, report, meta) =
   const plain = ports.some(({ protocol = 'TCP' }) => !NAMED.includes(protocol.toUpperCase()));
   if (plain && hosts.length > 1 && resolution !== 'NONE')
     report.at('hosts').error('expected one host, or HTTP or TLS ports alone: TCP does not tell hosts apart');
-  if (plain && addresses.length === 0)
-    report
-      .at('addresses')
-      .warning('is empty, and a port is TCP: every connection to that port is taken for this service');
+  // Without addresses it warns, too: that is told by analysis, which knows whether names have addresses of their own (IST0134).
   checkResolution(spec, report);
   if (resolution === 'DYNAMIC_DNS') checkDynamic(spec, report);
   for (const [i, endpoint] of endpoints.entries()) checkEndpoint(endpoint, spec, report.at('endpoints', i));
