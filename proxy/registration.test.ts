@@ -102,6 +102,7 @@ describe('a proxy that registers', () => {
     assert.equal(first.line, 'PUT /lateen/v1/pods/reviews-v1.default');
     assert.deepEqual(first.body, {
       ip: '127.0.0.1',
+      addresses: [],
       labels: { app: 'reviews', version: 'v1' },
       serviceAccount: 'bookinfo-reviews',
       workload: 'reviews-v1',

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { AppProbe, type ProbeTarget } from './app-probe.ts';
+import { podAddresses } from './pod-addresses.ts';
 import { Registrar, type Outcome } from './registrar.ts';
 import { proxyId, type ProxyNode } from './snapshot/node.ts';
 import type { Credentials } from './sources/join-token.ts';
@@ -196,7 +197,8 @@ export class Registration {
   }
 
   #body(terminating: boolean): unknown {
-    return { ...this.#facts, containers: JSON.parse(this.#containers()) as unknown, terminating };
+    const addresses = podAddresses(this.#options.node);
+    return { ...this.#facts, addresses, containers: JSON.parse(this.#containers()) as unknown, terminating };
   }
 
   /** As JSON, by which it is compared. */

@@ -13,6 +13,7 @@ const USER: Author = { via: 'kubectl', user: 'test' };
 
 export const said = (over: Partial<Member> = {}): Member => ({
   ip: '172.20.0.5',
+  addresses: [],
   labels: { app: 'reviews', version: 'v1' },
   serviceAccount: 'bookinfo-reviews',
   workload: 'reviews-v1',

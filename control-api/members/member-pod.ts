@@ -79,7 +79,8 @@ function statusOf(pod: Pod, member: Member, lost: Lost | null, now: string): Pod
   }));
   const facts = { ip: member.ip, startTime: startedAt, init: [], containers, over: null };
   // Which host it is on, in whose terms, nobody here knows.
-  const { hostIP: _, ...status } = podStatusOf(pod, facts, now);
+  const { hostIP: _, ...known } = podStatusOf(pod, facts, now);
+  const status = { ...known, podIPs: [member.ip, ...member.addresses].map((ip) => ({ ip })) };
   const why = lost ?? whyNot(member);
   if (why === null) return status;
   const conditions = ['ContainersReady', 'Ready'].reduce(

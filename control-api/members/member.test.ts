@@ -11,13 +11,26 @@ describe('a registration', () => {
     expect(readMember(bytes, 'application/json')).toEqual(said());
   });
 
-  test('may leave out labels, ports, images and reasons', () => {
-    const { labels: _, terminating: _t, ...rest } = whole;
+  test('may leave out other addresses, labels, ports, images and reasons', () => {
+    const { addresses: _a, labels: _, terminating: _t, ...rest } = whole;
     expect(memberOf({ ...rest, containers: [{ name: 'a', ready: true }] })).toMatchObject({
+      addresses: [],
       labels: {},
       terminating: false,
       containers: [{ name: 'a', image: '', ready: true, ports: [], reason: '' }],
     });
+  });
+
+  test('writes other addresses as connections show them, each once, without the first', () => {
+    const addresses = [
+      'FE80:0:0::42',
+      '10.7.0.2',
+      'fe80::42',
+      '172.20.0.5',
+      'fd00:0:0:1::5',
+      '::ffff:10.7.0.3',
+    ] as never;
+    expect(memberOf({ ...whole, addresses }).addresses).toEqual(['10.7.0.2', '10.7.0.3', 'fd00:0:0:1::5', 'fe80::42']);
   });
 
   test('keeps of a reason what a terminal may show, and not all of it', () => {
@@ -31,6 +44,23 @@ describe('a registration', () => {
     ['no address', { ip: 'reviews' }, /^ip: expected an IPv4 address of one host, got "reviews"/],
     ['an address of many', { ip: '224.0.0.1' }, /^ip: /],
     ['no address at all', { ip: '0.0.0.0' }, /^ip: /],
+    ['addresses as a text', { addresses: '10.7.0.2' }, /^addresses: expected a list, got "10\.7\.0\.2"/],
+    [
+      'a name among addresses',
+      { addresses: ['10.7.0.2', 'x'] },
+      /^addresses\[1\]: expected an address of one host, got "x"/,
+    ],
+    ['a number among addresses', { addresses: [7] }, /^addresses\[0\]: .*got 7$/],
+    ...['::', '::1', 'ff02::1', '0.0.0.0', '224.0.0.1', '10.0.0.0/8', ''].map((address): [string, object, RegExp] => [
+      `${address} among addresses`,
+      { addresses: [address] },
+      /^addresses\[0\]: /,
+    ]),
+    [
+      'too many addresses',
+      { addresses: Array.from({ length: 17 }, (_, i) => `10.0.0.${i}`) },
+      /^addresses: expected at most 16, got 17/,
+    ],
     ['labels as a list', { labels: ['a'] }, /^labels: expected an object/],
     ['a label with a bad name', { labels: { 'a b': 'c' } }, /^labels\["a b"\]: expected the name of a label/],
     ['a label with a bad value', { labels: { app: 'a b' } }, /^labels\["app"\]: expected at most 63 letters/],

@@ -1,5 +1,6 @@
 /** What a proxy says of its pod when it registers, read from its bytes. Everything in it is bounded. */
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
+import { formatAddress, parseAddress } from '#proxy/core/cidr.ts';
 import { decodeBody } from '../kube/body.ts';
 import { isObject, type Json, type JsonObject } from '../kube/json.ts';
 import { badRequest, tooLarge } from '../kube/status-error.ts';
@@ -17,6 +18,8 @@ export type MemberContainer = {
 export type Member = {
   /** IPv4. */
   readonly ip: string;
+  /** What else connections from it come from: IPv6, and addresses in other networks. */
+  readonly addresses: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount: string;
   readonly workload: string;
@@ -35,6 +38,7 @@ export type MemberName = { readonly namespace: string; readonly name: string };
 
 /** Bytes of one registration; they have some hundred. */
 const MAX_BYTES = 64 * 1024;
+const MAX_ADDRESSES = 16;
 const MAX_LABELS = 64;
 const MAX_CONTAINERS = 32;
 const MAX_PORTS = 64;
@@ -70,6 +74,7 @@ export function memberOf(body: Json): Member {
   if (typeof terminating !== 'boolean') throw expected('terminating', 'true or false', terminating);
   return {
     ip,
+    addresses: addressesOf(body['addresses']).filter((address) => address !== ip),
     labels: labelsOf(body['labels']),
     serviceAccount: matching(body, 'serviceAccount', SUBDOMAIN, 'the name of a ServiceAccount'),
     workload: matching(body, 'workload', SUBDOMAIN, 'the name of a workload'),
@@ -84,6 +89,22 @@ export function memberOf(body: Json): Member {
 
 /** Not 0.0.0.0, nor multicast or broadcast. */
 const isUnicast = (ip: string): boolean => isIPv4(ip) && !/^(?:0|22[4-9]|2[3-5]\d)\./.test(ip);
+
+function addressesOf(value: Json | undefined = []): readonly string[] {
+  if (!Array.isArray(value)) throw expected('addresses', 'a list', value);
+  const list = value as readonly Json[];
+  if (list.length > MAX_ADDRESSES) throw badRequest(`addresses: expected at most ${MAX_ADDRESSES}, got ${list.length}`);
+  const all = list.map((item, i) => {
+    const words = typeof item === 'string' ? parseAddress(item) : null;
+    const address = words === null ? '' : formatAddress(words);
+    if (!isUnicast(address) && !isUnicastV6(address)) throw expected(`addresses[${i}]`, 'an address of one host', item);
+    return address;
+  });
+  return [...new Set(all)].sort();
+}
+
+/** Neither loopback nor "any", nor multicast. */
+const isUnicastV6 = (address: string): boolean => isIPv6(address) && !/^(?:::1?$|ff)/.test(address);
 
 function labelsOf(value: Json | undefined = {}): Readonly<Record<string, string>> {
   if (!isObject(value)) throw expected('labels', 'an object', value);

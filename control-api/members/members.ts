@@ -76,7 +76,7 @@ export class Members {
     for (const facts of this.#file?.read() ?? []) {
       const { namespace, name, member } = facts;
       const id = `${name}.${namespace}`;
-      if (this.#held.size >= MAX_MEMBERS || this.#byIp.has(member.ip)) continue;
+      if (this.#held.size >= MAX_MEMBERS || allOf(member).some((ip) => this.#byIp.has(ip))) continue;
       if (store.get('Namespace', '', namespace) === undefined || store.get('Pod', namespace, name) !== undefined)
         continue;
       this.#hold({ ...facts, id, heardAt: clock.now(), text: JSON.stringify(member) });
@@ -100,7 +100,7 @@ export class Members {
       throw forbidden(`ip: pod ${name} says it has ${member.ip}, but this request comes from ${from}`);
     const before = this.#held.get(id);
     this.#checkName(namespace, name, member, before);
-    this.#checkAddress(id, member);
+    for (const ip of allOf(member)) this.#checkAddress(id, ip, member.startedAt);
     const text = JSON.stringify(member);
     const known = before !== undefined && before.text === text && before.lost === null;
     if (known && store.get('Pod', namespace, name) !== undefined) before.heardAt = clock.now();
@@ -160,13 +160,13 @@ export class Members {
   }
 
   /** An address is one pod's. It passes on when whoever had it is gone, as containers' addresses do. */
-  #checkAddress(id: string, { ip, startedAt }: Member): void {
+  #checkAddress(id: string, ip: string, startedAt: string): void {
     const { store } = this.#options;
     const other = this.#byIp.get(ip);
     if (other === id) return;
     if (other === undefined) {
       const pods = store.list('Pod') as readonly Pod[];
-      const owner = pods.find((pod) => pod.status?.podIP === ip && !isRegistered(pod));
+      const owner = pods.find((pod) => addressesOf(pod).includes(ip) && !isRegistered(pod));
       if (owner === undefined) return;
       throw conflict(PODS, id, `the address ${ip} is that of pod ${owner.metadata.name}`);
     }
@@ -183,11 +183,11 @@ export class Members {
     const { store } = this.#options;
     const { id, member, namespace, name } = held;
     const before = this.#held.get(id);
-    if (before !== undefined && before.member.ip !== member.ip) this.#byIp.delete(before.member.ip);
+    if (before !== undefined) this.#release(before);
     // Another address, or back from its end: another Pod of the same name.
     if (before !== undefined && isAnother(before.member, member)) this.#removePod(before);
     this.#held.set(id, held);
-    this.#byIp.set(member.ip, id);
+    for (const ip of allOf(member)) this.#byIp.set(ip, id);
     const pod = store.get('Pod', namespace, name) as Pod | undefined;
     const deployment = store.get('Deployment', namespace, member.workload) as Deployment | undefined;
     store.put(memberPod(held, pod, deployment, timestamp(this.#options.clock)), RUNNER);
@@ -206,9 +206,13 @@ export class Members {
     const held = this.#held.get(id);
     if (held === undefined) return;
     this.#held.delete(id);
-    if (this.#byIp.get(held.member.ip) === id) this.#byIp.delete(held.member.ip);
+    this.#release(held);
     this.#removePod(held);
     this.#file?.touch();
+  }
+
+  #release({ id, member }: Held): void {
+    for (const ip of allOf(member)) if (this.#byIp.get(ip) === id) this.#byIp.delete(ip);
   }
 
   #removePod({ namespace, name }: MemberName): void {
@@ -241,6 +245,12 @@ export class Members {
     enough.abort();
   }
 }
+
+const allOf = ({ ip, addresses }: Member): readonly string[] => [ip, ...addresses];
+const addressesOf = ({ status }: Pod): readonly (string | undefined)[] => [
+  status?.podIP,
+  ...(status?.podIPs ?? []).map(({ ip }) => ip),
+];
 
 /** It is the same Pod still, or a new one. */
 const sinceOf = (before: Held | undefined, member: Member, clock: Clock): string =>

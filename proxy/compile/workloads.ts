@@ -1,4 +1,5 @@
 /** Who owns which address: the workloads of the mesh, from Pods, WorkloadEntries and the endpoints ServiceEntries list. */
+import { formatAddress, parseAddress } from '../core/cidr.ts';
 import type { PodSpec } from '../istio/kubernetes-pod.ts';
 import type { Resource, ResourceSet } from '../istio/resource.ts';
 import type { ServiceEntrySpec } from '../istio/service-entry.ts';
@@ -30,20 +31,34 @@ const CLUSTER = 'Kubernetes';
 /** Not a name, which a WorkloadEntry may have for an address too. */
 const IP = /^[\da-f.:]+$/i;
 
-type PodStatus = { readonly ip: string; readonly ended: boolean; readonly ready: boolean };
+type PodStatus = {
+  readonly ip: string;
+  /** All it has, `ip` among them. */
+  readonly ips: readonly string[];
+  readonly ended: boolean;
+  readonly ready: boolean;
+};
 
 /** No schema holds for a status: it is read with care. */
 function readStatus(status: unknown): PodStatus {
-  const { podIP, phase, conditions } = (typeof status === 'object' && status !== null ? status : {}) as Record<
+  const { podIP, podIPs, phase, conditions } = (typeof status === 'object' && status !== null ? status : {}) as Record<
     string,
     unknown
   >;
   const all: readonly unknown[] = Array.isArray(conditions) ? conditions : [];
   return {
     ip: typeof podIP === 'string' ? podIP : '',
+    ips: (Array.isArray(podIPs) ? (podIPs as readonly unknown[]) : []).flatMap(ipOf),
     ended: phase === 'Succeeded' || phase === 'Failed',
     ready: all.some((c) => isReady(c)),
   };
+}
+
+/** `{ ip: 'fd00::1' }`, as connections show it. */
+function ipOf(item: unknown): readonly string[] {
+  const { ip } = (item ?? {}) as { readonly ip?: unknown };
+  const address = typeof ip === 'string' ? parseAddress(ip) : null;
+  return address === null ? [] : [formatAddress(address)];
 }
 
 function isReady(condition: unknown): boolean {
@@ -56,8 +71,8 @@ export function readWorkloads(resources: ResourceSet): AddressBook {
   const byIp = new Map<string, Resident>();
   const pods = new Map<string, Resident>();
   const byNamespace = new Map<string, Resident[]>();
-  const note = (resident: Resident): void => {
-    if (IP.test(resident.ip) && !byIp.has(resident.ip)) byIp.set(resident.ip, resident);
+  const note = (resident: Resident, ip = resident.ip): void => {
+    if (IP.test(ip) && !byIp.has(ip)) byIp.set(ip, resident);
   };
   const enlist = (resident: Resident): void => {
     const list = byNamespace.get(resident.namespace);
@@ -68,6 +83,8 @@ export function readWorkloads(resources: ResourceSet): AddressBook {
     const resident = residentOfPod(pod);
     if (resident === null) continue;
     note(resident);
+    // Whoever comes from another address of it is the same caller: an IPv6 one, or that of a second network.
+    for (const ip of readStatus(pod.status).ips) note(resident, ip);
     enlist(resident);
     pods.set(`${resident.namespace}/${resident.name}`, resident);
   }

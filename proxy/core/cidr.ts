@@ -115,3 +115,25 @@ function groupsOf(text: string, atEnd: boolean): number[] | null {
   }
   return groups;
 }
+
+/** As sockets write it: what `parseAddress` has read, in the one way that there is. */
+export const formatAddress = (address: Address): string =>
+  address.length === 1 ? formatV4(address) : formatV6(address);
+
+export function formatV4([word = 0]: Address): string {
+  return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
+}
+
+/** RFC 5952: lower case, the first longest run of two or more zero groups as `::`. */
+export function formatV6(address: Address): string {
+  const groups = address.flatMap((word) => [word >>> 16, word & 0xffff]);
+  let from = -1;
+  let longest = 1;
+  for (let i = 0; i < groups.length; i++) {
+    let run = 0;
+    while (groups[i + run] === 0) run++;
+    if (run > longest) [from, longest] = [i, run];
+  }
+  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
+  return from < 0 ? hex(groups) : `${hex(groups.slice(0, from))}::${hex(groups.slice(from + longest))}`;
+}

@@ -246,4 +246,8 @@ function closeGently(server: Server): Promise<void> {
 }
 
 /** An IPv4 address that came through a dual-stack socket is an IPv4 address. */
-const plainAddress = (address: string): string => (address.startsWith('::ffff:') ? address.slice(7) : address);
+function plainAddress(address: string): string {
+  if (address.startsWith('::ffff:')) return address.slice(7);
+  // The zone of a link-local one is the name of an interface here.
+  return address.startsWith('fe80:') ? address.replace(/%.*$/, '') : address;
+}

@@ -2,7 +2,7 @@
  * The PROXY protocol, versions 1 and 2: whose connection this is, said by the proxy before (HAProxy, doc/proxy-protocol.txt).
  * Strict: a header that is not exactly as written there is refused, as it decides who the client is.
  */
-import { parseAddress, type Address } from '../core/cidr.ts';
+import { formatAddress, formatV4, formatV6, parseAddress, type Address } from '../core/cidr.ts';
 import { crc32c } from './crc32c.ts';
 
 export type ProxiedAddresses = {
@@ -209,24 +209,4 @@ function readWords(bytes: Buffer, p: number, size: number): Address {
   const words: number[] = [];
   for (let i = 0; i < size; i += 4) words.push(bytes.readUInt32BE(p + i));
   return words.length === 4 && words[0] === 0 && words[1] === 0 && words[2] === 0xffff ? [words[3]!] : words;
-}
-
-const formatAddress = (address: Address): string => (address.length === 1 ? formatV4(address) : formatV6(address));
-
-function formatV4([word = 0]: Address): string {
-  return `${word >>> 24}.${(word >>> 16) & 255}.${(word >>> 8) & 255}.${word & 255}`;
-}
-
-/** RFC 5952: lower case, the first longest run of two or more zero groups as `::`. */
-function formatV6(address: Address): string {
-  const groups = address.flatMap((word) => [word >>> 16, word & 0xffff]);
-  let from = -1;
-  let longest = 1;
-  for (let i = 0; i < groups.length; i++) {
-    let run = 0;
-    while (groups[i + run] === 0) run++;
-    if (run > longest) [from, longest] = [i, run];
-  }
-  const hex = (part: readonly number[]): string => part.map((group) => group.toString(16)).join(':');
-  return from < 0 ? hex(groups) : `${hex(groups.slice(0, from))}::${hex(groups.slice(from + longest))}`;
 }

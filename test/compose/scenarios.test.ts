@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ARTEFACTS, CHROMIUM, countPixels, screenshot } from '../kit/browser.ts';
 import { startComposeMesh, WORKLOADS, type ComposeMesh } from '../kit/compose-mesh.ts';
-import { dockerReason } from '../kit/docker.ts';
+import { docker, dockerReason } from '../kit/docker.ts';
 import { KUBECTL } from '../kit/kubectl.ts';
 import { named, PAGE_TREE, treeOf, type Span } from '../kit/trace-tree.ts';
 import { endScenarios, lines, routingScenarios, stepsIn, tally, until } from '../kit/traffic-scenarios.ts';
@@ -195,6 +195,39 @@ describe.skipIf(why !== null)(`BookInfo in containers${why === null ? '' : ` (le
       await expect(mesh.exec(service, 'cat', '/var/lib/lateen/join/token')).rejects.toThrow(/No such file/);
     expect(await mesh.exec('control', 'lateen', 'status')).toContain('ratings-v1.default');
     expect(lines(await mesh.kubectl('get', 'virtualservice', 'reviews', '-o', 'name'))).toHaveLength(1);
+  });
+
+  test('a policy knows its caller by every network: the one of the database leads past none', async () => {
+    const policy = {
+      apiVersion: 'security.istio.io/v1',
+      kind: 'AuthorizationPolicy',
+      metadata: { name: 'details-not-for-ratings' },
+      spec: {
+        action: 'DENY',
+        selector: { matchLabels: { app: 'details' } },
+        rules: [{ from: [{ source: { principals: ['cluster.local/ns/default/sa/bookinfo-ratings'] } }] }],
+      },
+    };
+    const args = ['network', 'inspect', '--format', '{{json .Containers}}'];
+    const networks = await Promise.all(['mesh', 'outside'].map((name) => docker([...args, `lt-scenarios_${name}`])));
+    const address = (network: string): string =>
+      Object.values(JSON.parse(network) as Record<string, { Name: string; IPv4Address: string }>)
+        .find(({ Name }) => /details-v1-pod/.test(Name))!
+        .IPv4Address.split('/')[0]!;
+    const places = ['details', ...networks.map(address)];
+    const ask = async (from: string): Promise<string[]> =>
+      Promise.all(
+        places.map(async (place) =>
+          mesh.exec(from, 'curl', '-s', '-o', '/dev/null', '-w', '%{http_code}', `http://${place}:9080/details/0`),
+        ),
+      );
+    expect(await ask('ratings-v1')).toEqual(['200', '200', '200']);
+    expect((await mesh.tryKubectl(['apply', '-f', '-'], JSON.stringify(policy))).code).toBe(0);
+    await mesh.settled();
+    expect(await ask('ratings-v1')).toEqual(['403', '403', '403']);
+    expect(await ask('productpage-v1')).toEqual(['200', '200', '200']);
+    await mesh.kubectl('delete', 'authorizationpolicy', 'details-not-for-ratings');
+    await mesh.settled();
   });
 
   describe('./lateen on this machine', () => {
