@@ -165,7 +165,10 @@ export class Ingress {
           info.peer = this.#peerOf(info.remoteAddress);
         }
         if (this.#overload.disableKeepAlive) this.#disableKeepAlive(listener, opened);
-        return this.#serve(listener, info, head, target, headBytes, startMs, down);
+        const now = this.#planFor(listener, info);
+        // Its listener has gone: with this answer the client is let go, as by Envoy, which drains it.
+        if (now === null) opened.drain(Infinity);
+        return this.#serve(now, info, head, target, headBytes, startMs, down);
       },
       onRefused: (info, problem, bytes, startMs) => this.#refused(direction, info, problem, bytes, startMs),
       onClosed: () => this.clients.delete(opened),
@@ -194,8 +197,9 @@ export class Ingress {
     return this.#env.upstreams.discovery.workloads[address] ?? null;
   }
 
+  /** `plan` null: its listener has gone. */
   #serve(
-    listener: string,
+    plan: HttpListenerPlan | null,
     connection: Connection,
     head: RequestHead,
     target: Target,
@@ -204,7 +208,6 @@ export class Ingress {
     down: Downstream,
   ): DownstreamEvents {
     const { normalizePath } = this.#env.plans.current;
-    const plan = this.#planFor(listener, connection);
     this.#overload.begin(startMs);
     if (plan === null) {
       const x = this.#exchange(connection, 'inbound', head, target, headBytes, startMs);
@@ -213,7 +216,7 @@ export class Ingress {
     const x = this.#exchange(connection, plan.settings.direction, head, target, headBytes, startMs);
     const overload = this.#overload.refusal();
     if (overload !== null) {
-      this.#onOverload('request', listener);
+      this.#onOverload('request', plan.settings.name);
       return refuseHttp(this.#env, x, down, fail({ kind: 'overloaded', why: overload }));
     }
     if (this.#isStranger(plan.settings.direction, connection)) return this.#refuseStranger(x, down);

@@ -76,6 +76,21 @@ async function sidecar(app: { port: number }, out: { port: number }): Promise<Te
   return proxy;
 }
 
+describe('a listener that goes, as that of a Gateway that was deleted', () => {
+  test('lets its clients go with the next answer, and takes no more', async () => {
+    await using app = await rawOrigin((socket) => void socket.on('data', () => socket.write(OK)));
+    await using proxy = await sidecar(app, app);
+    const port = proxy.ports['inbound']!;
+    const caller = client(port);
+    caller.send(GET);
+    await caller.until(/ok$/);
+    await proxy.apply({ listeners: [] });
+    await refused(port);
+    caller.send(GET);
+    assert.match(await caller.closed, /ok[^]*HTTP\/1\.1 404 Not Found\r\n[^]*connection: close\r\n/i);
+  });
+});
+
 describe('a sidecar that drains', () => {
   test('lets the application call out, on new connections, until callers have their answers', async () => {
     await using out = await rawOrigin((socket) => void socket.on('data', () => socket.write(OK)));
