@@ -1,12 +1,7 @@
 /** Who may ask the control API for what: applications of the mesh nothing, its proxies what a proxy needs, everybody else everything. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { forbidden, type StatusError, unauthorized } from './kube/status-error.ts';
-
-/**
- * Whom a path is for. `anybody`: it tells nothing that the mesh does not know. `proxies`: also whoever shows the join token.
- * What says nothing is for operators, who come from outside the mesh.
- */
-export type Audience = 'anybody' | 'proxies' | 'operators';
+import type { Audience } from './route.ts';
 
 export type Auth = {
   /** Does this address belong to the mesh? */

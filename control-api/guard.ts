@@ -1,6 +1,8 @@
 /** Keeps web pages away from the API: only requests for a name this machine answers to, and no changes from a foreign origin. */
-import type { Auth } from './auth.ts';
+import type { IncomingMessage } from 'node:http';
+import { type Auth, denial, plainAddress } from './auth.ts';
 import { forbidden, type StatusError } from './kube/status-error.ts';
+import type { Audience } from './route.ts';
 
 /** What every request has to pass. */
 export type Guards = {
@@ -8,6 +10,15 @@ export type Guards = {
   readonly allowHosts: readonly string[];
   readonly auth: Auth | null;
 };
+
+/** Null: let it in. `changes`: it changes something, or opens a tunnel. */
+export type Guard = (request: IncomingMessage, changes: boolean, audience?: Audience) => StatusError | null;
+
+export const guard =
+  ({ allowHosts, auth }: Guards): Guard =>
+  ({ headers, socket }, changes, audience) =>
+    refusal(headers, changes, allowHosts) ??
+    denial(auth, { address: plainAddress(socket.remoteAddress), authorization: headers.authorization }, audience);
 
 export type Heads = { readonly host?: string | undefined; readonly origin?: string | undefined };
 

@@ -1,7 +1,12 @@
 /** One line of the server's table: method, path, who answers. */
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Audience } from './auth.ts';
 import type { Author } from './store.ts';
+
+/**
+ * Whom a path is for. `anybody`: it tells nothing that the mesh does not know. `proxies`: also whoever shows the join token.
+ * What says nothing is for operators, who come from outside the mesh.
+ */
+export type Audience = 'anybody' | 'proxies' | 'operators';
 
 export type Route = {
   readonly method: string | readonly string[];

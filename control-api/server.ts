@@ -8,8 +8,8 @@ import { createApiMetrics } from './api-metrics.ts';
 import { answerRoutes, askRoutes } from './ask-routes.ts';
 import { Asks } from './asks.ts';
 import { discoveryRoutes } from './discovery-targets.ts';
-import { type Audience, type Auth, denial, plainAddress } from './auth.ts';
-import { type Guards, refusal } from './guard.ts';
+import type { Auth } from './auth.ts';
+import { guard, type Guard } from './guard.ts';
 import { kubeRoutes } from './kube/routes.ts';
 import { serveUpgrades } from './kube/upgrade.ts';
 import { internal, noSuchPath, StatusError, tooLarge } from './kube/status-error.ts';
@@ -20,7 +20,7 @@ import type { HistoryStore } from './open-store.ts';
 import { Proxies } from './proxies.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 import type { PodRuntime } from './pod-runtime.ts';
-import type { Route } from './route.ts';
+import type { Audience, Route } from './route.ts';
 import { seed } from './seed.ts';
 import { TapHub } from './tap-hub.ts';
 import { tapRoutes } from './tap.ts';
@@ -94,8 +94,8 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
-  const guards = { allowHosts: options.allowHosts ?? [], auth: options.auth ?? null };
-  protect(app, guards);
+  const guarded = guard({ allowHosts: options.allowHosts ?? [], auth: options.auth ?? null });
+  protect(app, guarded);
   answerErrors(app, log);
   for (const { method, path, audience = 'operators', handler } of [
     ...kubeRoutes(context, options.version),
@@ -123,7 +123,7 @@ export async function createControlApi(options: ControlApiOptions): Promise<Cont
   }
   for (const part of options.parts ?? []) await app.register(async (inner) => part(readingJson(inner)));
   await app.register(async (inner) => answerRoutes(inner, asks));
-  const endSessions = serveUpgrades(app.server, context, guards);
+  const endSessions = serveUpgrades(app.server, context, (request) => guarded(request, true));
   const url = await app.listen({ host: options.host, port: options.port });
   log.info({ url }, 'control API listens');
   return {
@@ -157,13 +157,9 @@ declare module 'fastify' {
   }
 }
 
-function protect(app: FastifyInstance, { allowHosts, auth }: Guards): void {
-  app.addHook('onRequest', async (request, reply) => {
-    const reads = request.method === 'GET' || request.method === 'HEAD';
-    const { authorization } = request.headers;
-    const asker = { address: plainAddress(request.socket.remoteAddress), authorization };
-    const error =
-      refusal(request.headers, !reads, allowHosts) ?? denial(auth, asker, request.routeOptions.config.audience);
+function protect(app: FastifyInstance, guarded: Guard): void {
+  app.addHook('onRequest', async ({ method, raw, routeOptions }, reply) => {
+    const error = guarded(raw, method !== 'GET' && method !== 'HEAD', routeOptions.config.audience);
     // RFC 9110, 11.6.1
     if (error?.code === 401) reply.header('www-authenticate', 'Bearer realm="lateen"');
     if (error !== null) throw error;

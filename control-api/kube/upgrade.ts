@@ -2,8 +2,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
-import { denial, plainAddress } from '../auth.ts';
-import { type Guards, refusal } from '../guard.ts';
 import type { Call, KubeContext } from './call.ts';
 import { targetOf } from './catalogue.ts';
 import { carry, exec, fail, PROTOCOLS } from './exec.ts';
@@ -11,8 +9,12 @@ import { badRequest, internal, noSuchPath, StatusError } from './status-error.ts
 
 const MAX_MESSAGE = 1024 * 1024;
 
-/** Returns the function that ends all sessions. */
-export function serveUpgrades(server: Server, context: KubeContext, { allowHosts, auth }: Guards): () => void {
+/** `refused`: why one may not ask; null: it may. Returns the function that ends all sessions. */
+export function serveUpgrades(
+  server: Server,
+  context: KubeContext,
+  refused: (request: IncomingMessage) => StatusError | null,
+): () => void {
   const sockets = new WebSocketServer({
     noServer: true,
     maxPayload: MAX_MESSAGE,
@@ -28,9 +30,7 @@ export function serveUpgrades(server: Server, context: KubeContext, { allowHosts
   });
 
   async function begin(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    const denied =
-      refusal(request.headers, true, allowHosts) ??
-      denial(auth, { address: plainAddress(request.socket.remoteAddress) });
+    const denied = refused(request);
     if (denied !== null) throw denied;
     const call = callOf(request);
     // First what is wrong with the request itself: of two errors, kubectl shows the one of its second try, over SPDY.
