@@ -38,7 +38,3 @@ function bearer(authorization: string | undefined): string | null {
 /** In a time that tells nothing of where they differ. */
 const same = (a: string, b: string): boolean => timingSafeEqual(digest(a), digest(b));
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-
-/** An IPv4 address of a socket that listens on IPv6 as it is written otherwise, and without a zone. */
-export const plainAddress = (address: string | undefined): string =>
-  (address ?? '').replace(/^::ffff:/i, '').replace(/%.*$/, '');

@@ -1,6 +1,7 @@
 /** Keeps web pages away from the API: only requests for a name this machine answers to, and no changes from a foreign origin. */
 import type { IncomingMessage } from 'node:http';
-import { type Auth, denial, plainAddress } from './auth.ts';
+import { plainAddress } from '#proxy/core/cidr.ts';
+import { type Auth, denial } from './auth.ts';
 import { forbidden, type StatusError } from './kube/status-error.ts';
 import type { Audience } from './route.ts';
 
@@ -18,7 +19,7 @@ export const guard =
   ({ allowHosts, auth }: Guards): Guard =>
   ({ headers, socket }, changes, audience) =>
     refusal(headers, changes, allowHosts) ??
-    denial(auth, { address: plainAddress(socket.remoteAddress), authorization: headers.authorization }, audience);
+    denial(auth, { address: plainAddress(socket.remoteAddress ?? ''), authorization: headers.authorization }, audience);
 
 export type Heads = { readonly host?: string | undefined; readonly origin?: string | undefined };
 

@@ -30,7 +30,7 @@ export function meshNetworks(ranges: readonly string[] | 'auto', around = MACHIN
   return (address) => {
     const own = Object.values(around.interfaces()).flatMap((infos) => (infos ?? []).filter((info) => !info.internal));
     const near = cidrPredicate(own.flatMap(({ cidr }) => (cidr === null ? [] : [cidr])));
-    return near(address) && !gateways(around).some((gateway) => cidrPredicate([gateway])(address));
+    return near(address) && !cidrPredicate(gateways(around))(address);
   };
 }
 

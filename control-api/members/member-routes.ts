@@ -1,6 +1,6 @@
 /** Registration in the server's table: a pod's own word of itself, and its end. */
 import type { FastifyRequest } from 'fastify';
-import { plainAddress } from '../auth.ts';
+import { plainAddress } from '#proxy/core/cidr.ts';
 import { bytesOf, type Route } from '../route.ts';
 import { memberName, readMember } from './member.ts';
 import type { Members } from './members.ts';
@@ -33,4 +33,4 @@ export function memberRoutes(members: Members): readonly Route[] {
   ];
 }
 
-const addressOf = ({ raw }: FastifyRequest): string => plainAddress(raw.socket.remoteAddress);
+const addressOf = ({ raw }: FastifyRequest): string => plainAddress(raw.socket.remoteAddress ?? '');

@@ -9,8 +9,9 @@ type Entry = Resource<ServiceEntrySpec>;
 
 export function analyzeServiceEntries(f: Findings): void {
   const entries = f.resources.list<ServiceEntrySpec>('ServiceEntry');
+  const known = knownByName(f);
   for (const entry of entries) {
-    if ((entry.spec.addresses?.length ?? 0) > 0 || isKnownByName(f, entry)) continue;
+    if ((entry.spec.addresses?.length ?? 0) > 0 || known.has(entry)) continue;
     for (const [i, port] of (entry.spec.ports ?? []).entries()) {
       if (BY_NAME.has((port.protocol ?? '').toUpperCase())) continue;
       const message = `ServiceEntry addresses are required for this protocol. Without them, every connection to port ${port.number} is taken for ${entry.spec.hosts[0]}`;
@@ -20,10 +21,12 @@ export function analyzeServiceEntries(f: Findings): void {
   for (const entry of entries) checkProtocols(f, entry, entries);
 }
 
-/** Sidecars answer for every host of it, with addresses that lead to nobody else. Istio warns all the same (istio/istio#50805). */
-function isKnownByName({ mesh, services }: Findings, entry: Entry): boolean {
-  const own = services.filter(({ resource }) => resource === entry);
-  return mesh.dnsCapture && own.length > 0 && own.every(({ given }) => given.length > 0);
+/** Sidecars answer for every host of these, with addresses that lead to nobody else. Istio warns all the same (istio/istio#50805). */
+function knownByName({ mesh, services }: Findings): ReadonlySet<Resource> {
+  if (!mesh.dnsCapture) return new Set();
+  const all = new Set(services.map(({ resource }) => resource));
+  for (const { resource, given } of services) if (given.length === 0) all.delete(resource);
+  return all;
 }
 
 /** Each entry is told once, of the first host and port. */

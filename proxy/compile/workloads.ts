@@ -80,11 +80,12 @@ export function readWorkloads(resources: ResourceSet): AddressBook {
     else list.push(resident);
   };
   for (const pod of resources.list<PodSpec>('Pod')) {
-    const resident = residentOfPod(pod);
-    if (resident === null) continue;
+    const status = readStatus(pod.status);
+    if (status.ended) continue;
+    const resident = residentOfPod(pod, status);
     note(resident);
     // Whoever comes from another address of it is the same caller: an IPv6 one, or that of a second network.
-    for (const ip of readStatus(pod.status).ips) note(resident, ip);
+    for (const ip of status.ips) note(resident, ip);
     enlist(resident);
     pods.set(`${resident.namespace}/${resident.name}`, resident);
   }
@@ -128,10 +129,8 @@ export function canonicalOf(
   };
 }
 
-function residentOfPod(pod: Resource<PodSpec>): Resident | null {
+function residentOfPod(pod: Resource<PodSpec>, { ip, ready }: PodStatus): Resident {
   const { metadata, spec } = pod;
-  const { ip, ended, ready } = readStatus(pod.status);
-  if (ended) return null;
   const labels = metadata.labels ?? {};
   const workload = ownerOf(pod);
   const ports: Record<string, number> = {};

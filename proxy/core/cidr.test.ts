@@ -1,7 +1,7 @@
-import { BlockList, isIPv4 } from 'node:net';
+import { BlockList, isIPv4, SocketAddress } from 'node:net';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { cidrPredicate, parseAddress, parseCidr } from './cidr.ts';
+import { cidrPredicate, formatAddress, parseAddress, parseCidr, plainAddress } from './cidr.ts';
 
 describe('a range', () => {
   for (const [ranges, inside, outside] of [
@@ -80,4 +80,29 @@ test('ranges agree with those of Node', () => {
     }),
     { numRuns: 1000 },
   );
+});
+
+test('addresses are written as sockets show them, however they were', () => {
+  fc.assert(
+    fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (text) => {
+      const words = parseAddress(text)!;
+      // Node writes IPv4 inside IPv6 as it came.
+      fc.pre(text.includes(':') === (words.length === 4));
+      const shown = new SocketAddress({ address: text, family: text.includes(':') ? 'ipv6' : 'ipv4' }).address;
+      // RFC 5952, 5: the C library writes the last 32 bits of some old prefixes with dots.
+      fc.pre(text.includes(':') ? !shown.includes('.') : true);
+      expect(formatAddress(words)).toBe(shown);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test('addresses of sockets lose what only this machine adds', () => {
+  expect(['::ffff:127.9.0.1', 'fe80::1%eth0', 'fd00::1', '10.0.0.1', ''].map(plainAddress)).toEqual([
+    '127.9.0.1',
+    'fe80::1',
+    'fd00::1',
+    '10.0.0.1',
+    '',
+  ]);
 });

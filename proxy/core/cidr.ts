@@ -116,6 +116,15 @@ function groupsOf(text: string, atEnd: boolean): number[] | null {
   return groups;
 }
 
+/**
+ * Of a socket, as it is written elsewhere: an IPv4 address that came through a dual-stack socket is an IPv4 address, and the zone of a
+ * link-local one is the name of an interface here.
+ */
+export function plainAddress(address: string): string {
+  if (address.startsWith('::ffff:')) return address.slice(7);
+  return address.startsWith('fe80:') ? address.replace(/%.*$/, '') : address;
+}
+
 /** As sockets write it: what `parseAddress` has read, in the one way that there is. */
 export const formatAddress = (address: Address): string =>
   address.length === 1 ? formatV4(address) : formatV6(address);

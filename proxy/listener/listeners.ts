@@ -1,6 +1,7 @@
 /** The sockets a worker listens on: brought in line with each new plan; connections that are open are never cut by that. */
 import { closeSync, existsSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
+import { plainAddress } from '../core/cidr.ts';
 import type { Connection } from '../live/connection.ts';
 import type { Listener } from '../snapshot/listener.ts';
 import type { Admission } from './admission.ts';
@@ -243,11 +244,4 @@ function closeGently(server: Server): Promise<void> {
   };
   setImmediate(look);
   return promise;
-}
-
-/** An IPv4 address that came through a dual-stack socket is an IPv4 address. */
-function plainAddress(address: string): string {
-  if (address.startsWith('::ffff:')) return address.slice(7);
-  // The zone of a link-local one is the name of an interface here.
-  return address.startsWith('fe80:') ? address.replace(/%.*$/, '') : address;
 }
