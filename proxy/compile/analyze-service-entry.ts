@@ -18,7 +18,14 @@ export function analyzeServiceEntries(f: Findings): void {
       f.problems.add('warning', entry, `spec.ports[${i}].protocol`, message, 'IST0134');
     }
   }
-  for (const entry of entries) checkProtocols(f, entry, entries);
+  const byHost = new Map<string, Entry[]>();
+  for (const entry of entries)
+    for (const host of new Set(entry.spec.hosts)) {
+      const same = byHost.get(host);
+      if (same === undefined) byHost.set(host, [entry]);
+      else same.push(entry);
+    }
+  for (const entry of entries) checkProtocols(f, entry, byHost);
 }
 
 /** Sidecars answer for every host of these, with addresses that lead to nobody else. Istio warns all the same (istio/istio#50805). */
@@ -30,10 +37,10 @@ function knownByName({ mesh, services }: Findings): ReadonlySet<Resource> {
 }
 
 /** Each entry is told once, of the first host and port. */
-function checkProtocols(f: Findings, entry: Entry, all: readonly Entry[]): void {
+function checkProtocols(f: Findings, entry: Entry, byHost: ReadonlyMap<string, readonly Entry[]>): void {
   for (const host of entry.spec.hosts) {
+    const rivals = byHost.get(host)!.filter((other) => meet(entry, other));
     for (const [i, { number }] of (entry.spec.ports ?? []).entries()) {
-      const rivals = all.filter((other) => other.spec.hosts.includes(host) && meet(entry, other));
       const uses = rivals.flatMap((rival) =>
         (rival.spec.ports ?? [])
           .filter((port) => port.number === number)
